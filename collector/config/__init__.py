@@ -1,0 +1,1 @@
+"""Settings: the configuration file, the environment and the account's terms."""

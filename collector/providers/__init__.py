@@ -1,0 +1,1 @@
+"""What is offered to be asked: the providers by name."""

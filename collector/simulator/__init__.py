@@ -1,0 +1,1 @@
+"""Both provider APIs on loopback, for trying out and for tests."""
