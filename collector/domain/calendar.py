@@ -34,8 +34,6 @@ def _first_instant_not_before(day: date, zone: ZoneInfo, late: datetime) -> date
     early = late - _ONE_DAY
     while late - early > _ONE_SECOND:
         middle = (early + (late - early) / 2).replace(microsecond=0)
-        if middle <= early:
-            middle = early + _ONE_SECOND
         if middle.astimezone(zone).date() >= day:
             late = middle
         else:
@@ -44,8 +42,21 @@ def _first_instant_not_before(day: date, zone: ZoneInfo, late: datetime) -> date
 
 
 def day_of(instant: datetime, zone: ZoneInfo) -> date:
-    """Return the local date on which an aware ``instant`` falls."""
-    return instant.astimezone(zone).date()
+    """Return the local day that contains an aware ``instant``.
+
+    It is the date on the wall, except where a clock was set back over a midnight it had already passed (St. John's
+    until 2010, at 00:01): the minutes repeated before that midnight belong to the day that had begun.
+
+    Raises:
+        ValueError: The datetime is naive.
+    """
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    local = instant.astimezone(zone)
+    day = local.date()
+    if local.fold and start_of_day(day + _ONE_DAY, zone) <= instant:
+        return day + _ONE_DAY
+    return day
 
 
 def days_between(first: date, end: date, zone: ZoneInfo) -> Iterator[tuple[date, datetime, datetime]]:

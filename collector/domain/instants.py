@@ -39,7 +39,13 @@ def instant_of(micros: int) -> datetime:
 
 
 def format_instant(instant: datetime) -> str:
-    """Return RFC 3339 in UTC: ``2026-01-31T23:59:59Z``, with microseconds only where there are any."""
+    """Return RFC 3339 in UTC: ``2026-01-31T23:59:59Z``, with microseconds only where there are any.
+
+    Raises:
+        ValueError: The datetime is naive.
+    """
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
     text = instant.astimezone(UTC).replace(tzinfo=None).isoformat()
     return text + "Z"
 

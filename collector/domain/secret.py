@@ -32,15 +32,21 @@ class Secret:
 
     def fingerprint(self) -> str:
         """Return the last four hexadecimal digits of the key's SHA-256: enough to tell two keys apart."""
-        return hashlib.sha256(self._value.encode()).hexdigest()[-4:]
+        return hashlib.sha256(self._encoded()).hexdigest()[-4:]
 
     def redact(self, text: str) -> str:
         """Return ``text`` with the key removed, also in its base64 and URL forms."""
-        raw = self._value
-        encoded = base64.b64encode(raw.encode()).decode()
-        for form in (raw, quote(raw, safe=""), quote_plus(raw), encoded, encoded.rstrip("=")):
+        encoded = self._encoded()
+        plain, url_safe = base64.b64encode(encoded).decode(), base64.urlsafe_b64encode(encoded).decode()
+        forms = (self._value, quote(encoded, safe=""), quote_plus(encoded))
+        for form in (*forms, plain, plain.rstrip("="), url_safe, url_safe.rstrip("=")):
             text = text.replace(form, _MASK) if form else text
         return text
+
+    def _encoded(self) -> bytes:
+        # A key from the environment may hold undecodable bytes as surrogates; showing the fingerprint must not fail,
+        # least of all with an error that carries the key.
+        return self._value.encode("utf-8", "surrogatepass")
 
     def __repr__(self) -> str:
         return f"Secret(…{self.fingerprint()})"

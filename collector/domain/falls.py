@@ -1,0 +1,219 @@
+"""What a fall of a counter means, decided by evidence and never by a ratio alone.
+
+The rules, in their order:
+
+1. The meter is declared to reset with its billing period and a boundary lies after the last good snapshot: a reset,
+   even if the value rose. The usage after the boundary is the new value; what was used before it is unknown.
+2. Otherwise a fall from ``old`` to ``low`` is *held*: nothing is booked, the next observation decides.
+   At or above ``old``: a *glitch*; the low values are excluded and growth counts from ``old``.
+   Below ``old`` and not below ``low``: a *reset* if the meter may reset and ``low`` is below half of ``old`` (usage
+   of the step: ``low``), else a *correction* (usage of the step: ``low - old``, negative).
+   Below ``low``: still held, with the new value as ``low``, for at most three snapshots.
+3. An operator's decision overrules any of these.
+
+Observations are folded one by one, so a poll decides in constant time and a replay of stored facts gives the same
+decisions. A decision carries the *increment* of the offset: changing one decision changes every later total without
+touching a single fact. Rule for editors: nothing here may look at the size of a fall except the one comparison with
+half of ``old``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+
+from collector.domain.accounts import Resets
+
+_MOST_HELD = 3
+RULE = "rule"
+
+
+class Status(IntEnum):
+    """How a snapshot counts: in the ledger, waiting for a decision, or kept for audit only."""
+
+    GOOD = 0
+    HELD = 1
+    EXCLUDED = 2
+
+
+class FallKind(StrEnum):
+    """What a fall was found to be."""
+
+    HELD = "held"
+    GLITCH = "glitch"
+    RESET = "reset"
+    CORRECTION = "correction"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A meter's value at an instant, in microseconds since 1970 UTC."""
+
+    at: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided about one fall.
+
+    Attributes:
+        at: The instant from which it holds: the low snapshot, or the boundary of a declared reset.
+        since: The last good observation before it; between ``since`` and ``at`` the course is not known.
+        before: The good value before the fall.
+        after: The value after it.
+        offset: What the decision adds to the total of every later snapshot.
+        decided_by: ``rule`` or ``operator:NAME``.
+        reason: Why, in plain words.
+    """
+
+    kind: FallKind
+    at: int
+    since: int
+    before: int
+    after: int
+    offset: int
+    reason: str
+    decided_by: str = RULE
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Where a meter stands: its last good observation and the falls that wait for a decision, lowest last."""
+
+    good: Observation | None = None
+    held: tuple[Observation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How one meter may fall.
+
+    Attributes:
+        resets: What the provider does at the end of a billing period.
+        boundary: Returns the last start of a billing period in ``(after, until]``, or None.
+    """
+
+    resets: Resets
+    boundary: Callable[[int, int], int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """An operator's decision about the snapshot observed at one instant."""
+
+    kind: FallKind
+    decided_by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one observation did.
+
+    Attributes:
+        course: Where the meter stands now.
+        statuses: The status of every snapshot the observation settles, by its ``observed_at``.
+        decisions: New decisions in order. A decision about a fall replaces an earlier *held* one of the same fall.
+    """
+
+    course: Course
+    statuses: Mapping[int, Status]
+    decisions: tuple[Decision, ...] = ()
+
+
+def step(course: Course, seen: Observation, terms: Terms, pin: Pin | None = None) -> Step:
+    """Fold one observation, later than all before it, into a meter's course.
+
+    An observation of the same value as the last one (a confirmation) is folded like any other: it decides what is
+    held. The first observation is the opening balance.
+    """
+    if course.good is None:
+        return Step(Course(seen), {seen.at: Status.GOOD})
+    if pin is not None:
+        return _pinned(course, course.good, seen, pin)
+    boundary = terms.boundary(course.good.at, seen.at) if terms.resets is Resets.PERIOD else None
+    if boundary is not None:
+        return _declared_reset(course, course.good, seen, boundary)
+    if course.held:
+        return _judge_held(course, course.good, seen, terms)
+    if seen.value >= course.good.value:
+        return Step(Course(seen), {seen.at: Status.GOOD})
+    return _hold(course, course.good, seen)
+
+
+def _declared_reset(course: Course, good: Observation, seen: Observation, boundary: int) -> Step:
+    decision = Decision(
+        FallKind.RESET,
+        boundary,
+        good.at,
+        good.value,
+        seen.value,
+        good.value,
+        "the meter is declared to reset with the billing period that begins here",
+    )
+    return Step(Course(seen), {**_all(course.held, Status.EXCLUDED), seen.at: Status.GOOD}, (decision,))
+
+
+def _hold(course: Course, good: Observation, seen: Observation) -> Step:
+    decision = Decision(
+        FallKind.HELD, seen.at, good.at, good.value, seen.value, 0, "the value fell; the next snapshot decides"
+    )
+    return Step(replace(course, held=(*course.held, seen)), {seen.at: Status.HELD}, (decision,))
+
+
+def _judge_held(course: Course, good: Observation, seen: Observation, terms: Terms) -> Step:
+    if seen.value >= good.value:
+        return _glitch(course, good, seen)
+    if seen.value >= course.held[-1].value:
+        return _settled(course, good, seen, terms)
+    if len(course.held) < _MOST_HELD:
+        return _hold(course, good, seen)
+    return _settled_then_held(course, good, seen, terms)
+
+
+def _glitch(course: Course, good: Observation, seen: Observation) -> Step:
+    low = course.held[-1]
+    decision = Decision(FallKind.GLITCH, low.at, good.at, good.value, low.value, 0, "a later value took the fall back")
+    return Step(Course(seen), {**_all(course.held, Status.EXCLUDED), seen.at: Status.GOOD}, (decision,))
+
+
+def _settled(course: Course, good: Observation, seen: Observation, terms: Terms) -> Step:
+    decision = _reset_or_correction(good, course.held[-1], terms)
+    return Step(Course(seen), {**_lowest_good(course.held), seen.at: Status.GOOD}, (decision,))
+
+
+def _settled_then_held(course: Course, good: Observation, seen: Observation, terms: Terms) -> Step:
+    """Settle a fall that went on for three snapshots, and hold the next fall from where it ended."""
+    low = course.held[-1]
+    first = _reset_or_correction(good, low, terms)
+    again = _hold(Course(low), low, seen)
+    return Step(again.course, {**_lowest_good(course.held), **again.statuses}, (first, *again.decisions))
+
+
+def _reset_or_correction(good: Observation, low: Observation, terms: Terms) -> Decision:
+    if terms.resets is not Resets.NEVER and 2 * low.value < good.value:
+        reason = "the value fell below half and stayed below: the counter began again"
+        return Decision(FallKind.RESET, low.at, good.at, good.value, low.value, good.value, reason)
+    reason = "the value fell and stayed below: usage was taken back"
+    return Decision(FallKind.CORRECTION, low.at, good.at, good.value, low.value, 0, reason)
+
+
+def _pinned(course: Course, good: Observation, seen: Observation, pin: Pin) -> Step:
+    """Apply what the operator decided about this very snapshot; falls held before it are excluded."""
+    offset = good.value if pin.kind is FallKind.RESET else 0
+    decision = Decision(pin.kind, seen.at, good.at, good.value, seen.value, offset, pin.reason, pin.decided_by)
+    excluded = _all(course.held, Status.EXCLUDED)
+    if pin.kind is FallKind.GLITCH:
+        return Step(Course(good), {**excluded, seen.at: Status.EXCLUDED}, (decision,))
+    return Step(Course(seen), {**excluded, seen.at: Status.GOOD}, (decision,))
+
+
+def _all(held: tuple[Observation, ...], status: Status) -> Mapping[int, Status]:
+    return MappingProxyType({one.at: status for one in held})
+
+
+def _lowest_good(held: tuple[Observation, ...]) -> Mapping[int, Status]:
+    return {**_all(held[:-1], Status.EXCLUDED), held[-1].at: Status.GOOD}

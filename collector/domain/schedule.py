@@ -1,0 +1,90 @@
+"""When to ask next: stable slots, a poll on each side of every midnight, and patience after faults.
+
+Slots are a grid of ``every``, shifted per account by a stable phase in [0, 1), so ten thousand accounts spread over
+the interval and each keeps its place over restarts. A poll just before and just after each local midnight, where days
+and billing periods begin, keeps their bounds tight.
+
+    ───●───────────●────────●│●─────────●───────────●───
+     slot         slot     lead trail  slot
+                         midnight
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from collector.domain.accounts import Account
+from collector.domain.calendar import day_of, start_of_day
+from collector.domain.instants import EPOCH
+
+_LEAD = timedelta(seconds=3)
+_TRAIL = timedelta(seconds=1)
+_SPREAD = timedelta(seconds=25)
+_FLOOR = timedelta(seconds=1)
+_FIRST_BACKOFF = timedelta(minutes=1)
+_MOST_BACKOFF = timedelta(minutes=15)
+_PATIENT_AFTER = 5
+_PATIENCE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How the last poll failed.
+
+    Attributes:
+        transient: Whether asking again soon may help.
+        in_a_row: How many polls failed one after another, this one included.
+        not_before: Until when the provider told us to wait.
+    """
+
+    transient: bool
+    in_a_row: int
+    not_before: datetime | None = None
+
+
+def phase_of(name: str) -> float:
+    """Return an account's stable place in [0, 1) within every interval."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big") / 2**48
+
+
+def next_poll_at(account: Account, now: datetime, failure: Failure | None = None) -> datetime:
+    """Return when to ask ``account`` again after a poll that ended at ``now``.
+
+    After a transient fault: 1, 2, 4 … at most 15 minutes, never past the next slot. After a terminal fault the next
+    slot, from the fifth in a row on six times slower. Never before the provider's own ``Retry-After``.
+    """
+    phase = phase_of(account.name)
+    slot = _next_slot(account, now, account.poll_every, phase)
+    if failure is None:
+        return slot
+    if failure.transient:
+        backoff = min(_FIRST_BACKOFF * 2 ** min(failure.in_a_row - 1, 10), _MOST_BACKOFF)
+        slot = min(slot, now + backoff * (0.75 + phase / 2))
+    elif failure.in_a_row >= _PATIENT_AFTER:
+        slot = _on_grid(now, account.poll_every * _PATIENCE, phase)
+    return slot if failure.not_before is None else max(slot, failure.not_before)
+
+
+def _next_slot(account: Account, now: datetime, every: timedelta, phase: float) -> datetime:
+    slot = _on_grid(now, every, phase)
+    for boundary in _boundaries(account, now):
+        before = boundary - _LEAD - _SPREAD * phase
+        after = boundary + _TRAIL + _SPREAD * phase
+        slot = min([slot, *(edge for edge in (before, after) if edge > now + _FLOOR)])
+    return slot
+
+
+def _on_grid(now: datetime, every: timedelta, phase: float) -> datetime:
+    shift = every * phase
+    count = (now + _FLOOR - EPOCH - shift) // every + 1
+    return EPOCH + shift + every * count
+
+
+def _boundaries(account: Account, now: datetime) -> Iterable[datetime]:
+    """Yield the midnights around ``now`` (the last one may still want its poll); billing periods start on one."""
+    today = day_of(now, account.zone)
+    yield start_of_day(today, account.zone)
+    yield start_of_day(today + timedelta(days=1), account.zone)

@@ -1,0 +1,230 @@
+"""Accounts and meters as rows, and who may poll them: leases.
+
+A lease is one statement: the accounts that are due are marked with an owner and an end, so two collectors on one
+database share the work and never poll twice. A lease that is not given back ends by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, text, update
+
+from collector.domain.accounts import Account, Meter
+from collector.errors import ConfigError
+from collector.store import schema
+from collector.store.engine import Database
+from collector.store.rows import any_of, any_text_of
+
+_account = schema.account
+_meter = schema.meter
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account's row and the rows of its meters, by meter name."""
+
+    id: int
+    name: str
+    meters: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to poll one account until an instant.
+
+    Attributes:
+        owner: Who holds it.
+        failures: How many polls failed in a row before this one.
+    """
+
+    account: int
+    owner: str
+    until: datetime
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an account may not be polled now.
+
+    Attributes:
+        held_by: The collector that is polling it, or None.
+        not_before: Until when the provider told us to wait, or None.
+    """
+
+    held_by: str | None = None
+    not_before: datetime | None = None
+
+
+def register(
+    database: Database, accounts: Sequence[tuple[Account, Sequence[Meter]]], *, writing: bool = True
+) -> dict[str, AccountRow]:
+    """Return the rows of the configured accounts, writing those that are new or whose zone changed.
+
+    With ``writing`` false nothing is written and unknown accounts are left out.
+
+    Raises:
+        ConfigError: An account's name was used for another provider before.
+    """
+    names = [account.name for account, _ in accounts]
+    with database.read() as connection:
+        known = _rows_by_name(connection, names)
+        meters = _meters_by_account(connection, [row.id for row in known.values()])
+    stale = [pair for pair in accounts if _is_stale(pair, known, meters)]
+    if stale and writing:
+        with database.write() as connection:
+            if not database.is_sqlite:
+                # Two collectors may meet a new account at once; SQLite's writers queue anyway.
+                connection.execute(text("LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE"))
+            for account, wanted in stale:
+                _write_account(connection, account, wanted)
+        return register(database, accounts, writing=False)
+    return {name: AccountRow(row.id, name, meters.get(row.id, {})) for name, row in known.items()}
+
+
+def _is_stale(
+    pair: tuple[Account, Sequence[Meter]],
+    known: Mapping[str, _Known],
+    meters: Mapping[int, Mapping[str, int]],
+) -> bool:
+    account, wanted = pair
+    row = known.get(account.name)
+    if row is None:
+        return True
+    if row.provider != account.provider:
+        raise ConfigError(
+            f"account {account.name!r} was recorded with provider {row.provider!r} before, now it says "
+            f"{account.provider!r}; give the new account a name of its own"
+        )
+    return row.timezone != account.zone.key or any(one.name not in meters.get(row.id, {}) for one in wanted)
+
+
+class _Known(NamedTuple):
+    id: int
+    provider: str
+    timezone: str
+
+
+def _rows_by_name(connection: Connection, names: Sequence[str]) -> dict[str, _Known]:
+    statement = select(_account.c.name, _account.c.id, _account.c.provider, _account.c.timezone).where(
+        any_text_of(connection, _account.c.name, names)
+    )
+    return {row.name: _Known(row.id, row.provider, row.timezone) for row in connection.execute(statement)}
+
+
+def _meters_by_account(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    found: dict[int, dict[str, int]] = {}
+    statement = select(_meter.c.account, _meter.c.name, _meter.c.id).where(any_of(connection, _meter.c.account, ids))
+    for row in connection.execute(statement):
+        found.setdefault(row.account, {})[row.name] = row.id
+    return found
+
+
+def _write_account(connection: Connection, account: Account, meters: Iterable[Meter]) -> None:
+    identity = connection.scalar(
+        update(_account)
+        .where(_account.c.name == account.name)
+        .values(timezone=account.zone.key)
+        .returning(_account.c.id)
+    )
+    if identity is None:
+        identity = connection.scalar(
+            insert(_account)
+            .values(name=account.name, provider=account.provider, timezone=account.zone.key)
+            .returning(_account.c.id)
+        )
+    known = set(connection.scalars(select(_meter.c.name).where(_meter.c.account == identity)))
+    fresh = [
+        {"account": identity, "name": one.name, "unit": one.unit, "scale": one.scale, "kind": one.kind.value}
+        for one in meters
+        if one.name not in known
+    ]
+    if fresh:
+        connection.execute(insert(_meter), fresh)
+
+
+def claim_due(
+    database: Database, accounts: Sequence[int], owner: str, now: datetime, until: datetime, limit: int
+) -> list[Lease]:
+    """Take the leases of at most ``limit`` accounts that are due at ``now``, the longest due first.
+
+    An account never polled is due. Accounts leased by others are passed over, also while they are being claimed.
+    """
+    with database.write() as connection:
+        due = (
+            select(_account.c.id)
+            .where(
+                any_of(connection, _account.c.id, accounts),
+                or_(_account.c.next_poll_at.is_(None), _account.c.next_poll_at <= now),
+                _is_free(now),
+                _account.c.paused_reason.is_(None),
+            )
+            .order_by(_account.c.next_poll_at.asc().nulls_first(), _account.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        claimed = connection.execute(
+            update(_account)
+            .where(_account.c.id.in_(due))
+            .values(lease_owner=owner, lease_until=until)
+            .returning(_account.c.id, _account.c.failures)
+        )
+        return [Lease(row.id, owner, until, row.failures) for row in claimed]
+
+
+def claim(
+    database: Database, account: int, owner: str, now: datetime, until: datetime, *, force: bool = False
+) -> Lease | Refusal:
+    """Take the lease of one account whether it is due or not.
+
+    Refused while another collector holds it or, unless ``force``, before the provider's own ``Retry-After`` is over.
+    """
+    with database.write() as connection:
+        allowed = [_account.c.id == account, _is_free(now)]
+        if not force:
+            allowed.append(or_(_account.c.not_before.is_(None), _account.c.not_before <= now))
+        row = connection.execute(
+            update(_account)
+            .where(and_(*allowed))
+            .values(lease_owner=owner, lease_until=until)
+            .returning(_account.c.failures)
+        ).first()
+        if row is not None:
+            return Lease(account, owner, until, row.failures)
+        found = connection.execute(
+            select(_account.c.lease_owner, _account.c.lease_until, _account.c.not_before).where(
+                _account.c.id == account
+            )
+        ).one()
+    if found.lease_until is not None and found.lease_until > now:
+        return Refusal(held_by=found.lease_owner)
+    return Refusal(not_before=found.not_before)
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    return or_(_account.c.lease_until.is_(None), _account.c.lease_until <= now)
+
+
+def hasten(database: Database, due_by: Mapping[int, datetime]) -> None:
+    """Bring the next poll of accounts forward where it is planned later than ``due_by``: an interval was shortened."""
+    with database.write() as connection:
+        for account, instant in due_by.items():
+            connection.execute(
+                update(_account)
+                .where(_account.c.id == account, _account.c.next_poll_at > instant, _account.c.not_before.is_(None))
+                .values(next_poll_at=instant)
+            )
+
+
+def release(database: Database, lease: Lease) -> None:
+    """Give a lease back without a poll."""
+    with database.write() as connection:
+        connection.execute(
+            update(_account)
+            .where(_account.c.id == lease.account, _account.c.lease_owner == lease.owner)
+            .values(lease_owner=None, lease_until=None)
+        )

@@ -1,0 +1,160 @@
+"""Writes one meter's observation: a new snapshot or a longer confirmation, and what it decides about falls.
+
+Runs inside the poll's transaction, which holds the account, so a meter's course is read and written by one poll at a
+time. Facts are only added; a status or a decision is changed by adding the decision that replaces it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from collector.domain.falls import Course, Decision, FallKind, Observation, Status, Step, Terms, step
+from collector.store import schema
+
+_snapshot = schema.snapshot
+_decision = schema.decision
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The newest snapshots of a meter: where its course stands.
+
+    Attributes:
+        course: The last good observation and what is held.
+        observed, confirmed, value, number, status: Those of the newest snapshot; None before the first.
+    """
+
+    course: Course
+    observed: int | None = None
+    confirmed: int | None = None
+    value: int | None = None
+    number: int = 0
+    status: Status = Status.GOOD
+
+
+def tail_of(connection: Connection, meter: int) -> Tail:
+    """Return where the meter's course stands."""
+    last_good = (
+        select(func.max(_snapshot.c.observed_at))
+        .where(_snapshot.c.meter == meter, _snapshot.c.status == Status.GOOD)
+        .scalar_subquery()
+    )
+    rows = connection.execute(
+        select(_snapshot)
+        .where(_snapshot.c.meter == meter, _snapshot.c.observed_at >= last_good)
+        .order_by(_snapshot.c.observed_at)
+    ).all()
+    if not rows:
+        return Tail(Course())
+    newest = rows[-1]
+    return Tail(
+        course_of(rows),
+        newest.observed_at,
+        newest.confirmed_at,
+        newest.value,
+        newest.number,
+        Status(newest.status),
+    )
+
+
+def course_of(rows: Sequence[Row[Any]]) -> Course:
+    """Return the course after ``rows``: a good snapshot and those that followed it, in order of time."""
+    good = rows[0]
+    held = tuple(Observation(row.observed_at, row.value) for row in rows[1:] if row.status == Status.HELD)
+    return Course(Observation(good.confirmed_at, good.value), held)
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What entering one observation did.
+
+    Attributes:
+        before: The value of the newest snapshot before it, or None for the opening balance.
+        decisions: What was decided about falls.
+        smooth: True where the growth since ``before`` is simply the difference of the two values.
+    """
+
+    before: int | None
+    decisions: tuple[Decision, ...]
+    smooth: bool
+
+
+def enter(
+    connection: Connection, meter: int, tail: Tail, seen: Observation, terms: Terms, decided_at: datetime
+) -> Entered:
+    """Store an observation later than the meter's tail, with what it decides."""
+    done = step(tail.course, seen, terms)
+    if _confirms(tail, seen, done):
+        connection.execute(
+            update(_snapshot)
+            .where(_snapshot.c.meter == meter, _snapshot.c.observed_at == tail.observed)
+            .values(confirmed_at=seen.at)
+        )
+    else:
+        connection.execute(
+            insert(_snapshot).values(
+                meter=meter,
+                observed_at=seen.at,
+                confirmed_at=seen.at,
+                value=seen.value,
+                number=tail.number + 1,
+                status=done.statuses[seen.at],
+            )
+        )
+    settle(connection, meter, {at: status for at, status in done.statuses.items() if at != seen.at})
+    record_decisions(connection, meter, done.decisions, decided_at)
+    smooth = tail.status is Status.GOOD and not done.decisions
+    return Entered(tail.value, done.decisions, smooth)
+
+
+def _confirms(tail: Tail, seen: Observation, done: Step) -> bool:
+    """True where the newest snapshot said the same and no declared reset lies between."""
+    if tail.value != seen.value or tail.status is Status.EXCLUDED:
+        return False
+    return not any(one.kind is FallKind.RESET and one.at != tail.observed for one in done.decisions)
+
+
+def settle(connection: Connection, meter: int, statuses: Mapping[int, Status]) -> None:
+    """Set the status of earlier snapshots, by their ``observed_at``."""
+    for observed_at, status in statuses.items():
+        connection.execute(
+            update(_snapshot)
+            .where(_snapshot.c.meter == meter, _snapshot.c.observed_at == observed_at)
+            .values(status=status)
+        )
+
+
+def record_decisions(connection: Connection, meter: int, decisions: Sequence[Decision], decided_at: datetime) -> None:
+    """Add decisions in order; each replaces the *held* one that waited for it."""
+    for one in decisions:
+        identity = 1 + (connection.scalar(select(func.max(_decision.c.id)).where(_decision.c.meter == meter)) or 0)
+        connection.execute(
+            insert(_decision).values(
+                meter=meter,
+                id=identity,
+                at=one.at,
+                since=one.since,
+                kind=one.kind.value,
+                before=one.before,
+                after=one.after,
+                offset=one.offset,
+                decided_at=decided_at,
+                decided_by=one.decided_by,
+                reason=one.reason,
+            )
+        )
+        connection.execute(
+            update(_decision)
+            .where(
+                _decision.c.meter == meter,
+                _decision.c.id < identity,
+                _decision.c.superseded_by.is_(None),
+                _decision.c.kind == FallKind.HELD.value,
+            )
+            .values(superseded_by=identity)
+        )
