@@ -71,6 +71,19 @@ class MeterTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """What a report must know of an account: whose midnights make its days, its periods and its terms."""
+
+    zone: ZoneInfo
+    billing: Billing = field(default_factory=Billing)
+    terms: Mapping[str, MeterTerms] = field(default_factory=dict)
+
+    def terms_of(self, meter: str) -> MeterTerms:
+        """Return what was declared about ``meter``, or the defaults."""
+        return self.terms.get(meter, MeterTerms())
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """One account as configured: whom to ask, how often, and what its days and periods are.
 
@@ -90,6 +103,7 @@ class Account:
     terms: Mapping[str, MeterTerms] = field(default_factory=dict)
     allow_close_delimited: bool = False
 
-    def terms_of(self, meter: str) -> MeterTerms:
-        """Return what was declared about ``meter``, or the defaults."""
-        return self.terms.get(meter, MeterTerms())
+    @property
+    def agreement(self) -> Agreement:
+        """The account as a report sees it: without address and key."""
+        return Agreement(self.zone, self.billing, self.terms)

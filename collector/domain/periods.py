@@ -92,7 +92,7 @@ def _start_on_or_before(day: date, billing: Billing) -> date:
         case PeriodKind.YEARLY:
             start = _on_anchor(day.year, billing.anchor_month, billing.anchor_day)
             return start if start <= day else _on_anchor(day.year - 1, billing.anchor_month, billing.anchor_day)
-        case PeriodKind.NONE:
+        case _:
             raise ValueError("an account without billing periods has none to look up")
 
 

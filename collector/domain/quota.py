@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.domain.accounts import Account, Quota, Resets
+from collector.domain.accounts import Agreement, Quota, Resets
 from collector.domain.instants import micros_of
 from collector.domain.periods import Period, period_at
 
@@ -36,12 +36,12 @@ class Used:
     complete: bool
 
 
-def allowance_at(account: Account, meter: str, now: datetime) -> Allowance | None:
+def allowance_at(agreement: Agreement, meter: str, now: datetime) -> Allowance | None:
     """Return the allowance of ``meter`` in force at ``now``, or None where no quota is declared."""
-    quota = account.terms_of(meter).quota
+    quota = agreement.terms_of(meter).quota
     if quota is None:
         return None
-    return Allowance(quota, None if quota.lifetime else period_at(now, account.billing, account.zone))
+    return Allowance(quota, None if quota.lifetime else period_at(now, agreement.billing, agreement.zone))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,12 @@ class Standing:
     """A meter's totals needed to know what is used.
 
     Attributes:
-        opening: The ledger's total at the first snapshot: what the counter said before anyone looked.
         at_start: The total at the start of the allowance's period.
         latest: The total at the last good snapshot.
         value: The counter's own last good value.
         first_at, last_at: When the first value was observed and the last one confirmed, microseconds since 1970 UTC.
     """
 
-    opening: int
     at_start: int
     latest: int
     value: int

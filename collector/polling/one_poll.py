@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from collector.domain.accounts import Account
+from collector.domain.accounts import Account, Agreement
 from collector.domain.falls import Terms
 from collector.domain.instants import instant_of, micros_of
 from collector.domain.periods import last_boundary
@@ -180,7 +180,7 @@ def _entry(target: Target, lease: Lease, started_at: datetime, asked: _Asked) ->
         counters={} if answer is None else answer.counters,
         requests=() if answer is None else answer.requests,
         rejections=() if answer is None else [(one.where, one.reason, one.raw) for one in answer.rejections],
-        terms={meter.name: falling_terms(account, meter.name) for meter in provider.meters},
+        terms={meter.name: falling_terms(account.agreement, meter.name) for meter in provider.meters},
         gap_after=2 * account.poll_every,
         requests_meter=provider.requests_meter,
     )
@@ -207,11 +207,11 @@ def _fault_fields(account: Account, asked: _Asked) -> _Fault:
     return _Fault(error.outcome, status, account.key.redact(str(error))[:_LONGEST_ERROR], body)
 
 
-def falling_terms(account: Account, meter: str) -> Terms:
-    """Return how a meter of ``account`` may fall, with the account's billing boundaries."""
+def falling_terms(agreement: Agreement, meter: str) -> Terms:
+    """Return how a meter may fall, with its account's billing boundaries."""
 
     def boundary(after: int, until: int) -> int | None:
-        found = last_boundary(instant_of(after), instant_of(until), account.billing, account.zone)
+        found = last_boundary(instant_of(after), instant_of(until), agreement.billing, agreement.zone)
         return None if found is None else micros_of(found)
 
-    return Terms(account.terms_of(meter).resets, boundary)
+    return Terms(agreement.terms_of(meter).resets, boundary)

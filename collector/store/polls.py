@@ -1,0 +1,74 @@
+"""Reads how polling goes: the last poll of each account, since when it fails, and who holds it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from collector.store import schema
+from collector.store.rows import any_text_of
+
+
+@dataclass(frozen=True, slots=True)
+class PollingState:
+    """Where the polling of one account stands.
+
+    Attributes:
+        last_at, outcome, error: Of the last poll; None before the first.
+        flags: Of the last poll.
+    """
+
+    account: str
+    provider: str
+    next_poll_at: datetime | None
+    not_before: datetime | None
+    failures: int
+    paused_reason: str | None
+    last_at: datetime | None
+    outcome: str | None
+    error: str | None
+    flags: tuple[str, ...]
+
+
+def polling_states(connection: Connection, accounts: Sequence[str] | None = None) -> list[PollingState]:
+    """Return where the polling of each recorded account stands, by name."""
+    account, poll = schema.account, schema.poll
+    inner = poll.alias()
+    newest = select(func.max(inner.c.id)).where(inner.c.account == account.c.id).correlate(account).scalar_subquery()
+    state = (account.c.next_poll_at, account.c.not_before, account.c.failures, account.c.paused_reason)
+    statement = select(
+        account.c.name, account.c.provider, *state, poll.c.finished_at, poll.c.outcome, poll.c.error, poll.c.flags
+    ).select_from(account.outerjoin(poll, (poll.c.account == account.c.id) & (poll.c.id == newest)))
+    if accounts is not None:
+        statement = statement.where(any_text_of(connection, account.c.name, accounts))
+    found = [
+        PollingState(
+            account=row.name,
+            provider=row.provider,
+            next_poll_at=row.next_poll_at,
+            not_before=row.not_before,
+            failures=row.failures,
+            paused_reason=row.paused_reason,
+            last_at=row.finished_at,
+            outcome=row.outcome,
+            error=row.error,
+            flags=() if row.flags is None else tuple(json.loads(row.flags)),
+        )
+        for row in connection.execute(statement)
+    ]
+    return sorted(found, key=lambda one: one.account)
+
+
+def overdue(connection: Connection, accounts: Sequence[str], due_before: datetime) -> list[str]:
+    """Return the accounts whose poll was due before an instant and has not been made, by name."""
+    account = schema.account
+    statement = select(account.c.name).where(
+        any_text_of(connection, account.c.name, accounts),
+        account.c.next_poll_at < due_before,
+        account.c.paused_reason.is_(None),
+    )
+    return sorted(connection.scalars(statement))

@@ -1,0 +1,78 @@
+"""Reads request records, a few thousand at once, so that a long history never has to fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from collector.store import schema
+
+_CHUNK = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """One request record as it stands.
+
+    Attributes:
+        last_seen_at: The last poll that listed it; for a record still listed, the account's last good poll.
+    """
+
+    account: str
+    request_id: str
+    status: str
+    created_at: datetime | None
+    completed_at: datetime | None
+    credits_used: int | None
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+def request_records(
+    connection: Connection,
+    accounts: Sequence[str] | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> Iterator[RecordRow]:
+    """Yield the records created in ``[start, end)`` by account, time of creation and id.
+
+    A record without a time of creation counts from when it was first seen.
+    """
+    request, account, poll = schema.usage_request, schema.account, schema.poll
+    happened = func.coalesce(request.c.created_at, request.c.first_seen_at)
+    latest = (
+        select(poll.c.finished_at)
+        .where(poll.c.account == account.c.id, poll.c.outcome == "ok")
+        .order_by(poll.c.id.desc())
+        .limit(1)
+        .correlate(account)
+        .scalar_subquery()
+    )
+    # One order on every engine, whatever the database's own collation.
+    identity: ColumnElement[str] = request.c.request_id
+    if connection.dialect.name != "sqlite":
+        identity = identity.collate("C")
+    owners = connection.execute(select(account.c.id, account.c.name, latest.label("latest")).order_by(account.c.name))
+    for owner in owners.all():
+        if accounts is not None and owner.name not in accounts:
+            continue
+        statement = select(request).where(request.c.account == owner.id)
+        if start is not None:
+            statement = statement.where(happened >= start)
+        if end is not None:
+            statement = statement.where(happened < end)
+        rows = connection.execute(statement.order_by(happened, identity), execution_options={"yield_per": _CHUNK})
+        for row in rows:
+            yield RecordRow(
+                owner.name,
+                row.request_id,
+                row.status,
+                row.created_at,
+                row.completed_at,
+                row.credits_used,
+                row.first_seen_at,
+                row.last_seen_at or owner.latest,
+            )
