@@ -53,8 +53,9 @@ def phase_of(name: str) -> float:
 def next_poll_at(account: Account, now: datetime, failure: Failure | None = None) -> datetime:
     """Return when to ask ``account`` again after a poll that ended at ``now``.
 
-    After a transient fault: 1, 2, 4 … at most 15 minutes, never past the next slot. After a terminal fault the next
-    slot, from the fifth in a row on six times slower. Never before the provider's own ``Retry-After``.
+    After a transient fault: 1, 2, 4 … at most 15 minutes, up to a quarter less so that accounts do not come back
+    together, never past the next slot. After a terminal fault the next slot, from the fifth in a row on six times
+    slower. Never before the provider's own ``Retry-After``.
     """
     phase = phase_of(account.name)
     slot = _next_slot(account, now, account.poll_every, phase)
@@ -62,7 +63,7 @@ def next_poll_at(account: Account, now: datetime, failure: Failure | None = None
         return slot
     if failure.transient:
         backoff = min(_FIRST_BACKOFF * 2 ** min(failure.in_a_row - 1, 10), _MOST_BACKOFF)
-        slot = min(slot, now + backoff * (0.75 + phase / 2))
+        slot = min(slot, now + backoff * (0.75 + phase / 4))
     elif failure.in_a_row >= _PATIENT_AFTER:
         slot = _on_grid(now, account.poll_every * _PATIENCE, phase)
     return slot if failure.not_before is None else max(slot, failure.not_before)

@@ -228,3 +228,19 @@ def release(database: Database, lease: Lease) -> None:
             .where(_account.c.id == lease.account, _account.c.lease_owner == lease.owner)
             .values(lease_owner=None, lease_until=None)
         )
+
+
+def recorded(database: Database) -> dict[str, list[str]]:
+    """Return the names of all recorded accounts with those of their meters."""
+    statement = select(_account.c.name, _meter.c.name).join(_meter, _meter.c.account == _account.c.id)
+    found: dict[str, list[str]] = {}
+    with database.read() as connection:
+        for account, meter in connection.execute(statement):
+            found.setdefault(account, []).append(meter)
+    return found
+
+
+def recorded_zones(database: Database) -> dict[str, str]:
+    """Return the recorded time zone of every account by its name."""
+    with database.read() as connection:
+        return {row.name: row.timezone for row in connection.execute(select(_account.c.name, _account.c.timezone))}

@@ -1,0 +1,66 @@
+"""The program's entry: all verbs together, and errors turned into exit codes.
+
+Nothing heavy is imported before a verb is known, so ``--help`` and ``poll`` stay quick; each command imports what it
+needs when it is called.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from collector.app.cli import asking, decisions, polling, reporting, setting_up
+from collector.app.cli.options import Config
+from collector.errors import CollectorError
+
+app = typer.Typer(
+    name="collector",
+    help="Keeps the history of metered APIs in SQL and reports usage per day, burn rate and exhaustion.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from collector.app.wiring import program_version
+
+        typer.echo(f"collector {program_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _collector(
+    config: Config = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("init")(setting_up.init)
+app.command("doctor")(setting_up.doctor)
+app.add_typer(setting_up.database, name="db")
+app.command("poll")(polling.poll)
+app.command("run")(polling.run)
+app.command("status")(asking.status)
+app.add_typer(reporting.report, name="report")
+app.command("can-spend")(asking.can_spend)
+app.add_typer(decisions.resets, name="resets")
+app.command("simulate")(polling.simulate)
+
+
+def main() -> None:
+    """Run the command line; the exit code says what kind of failure it was."""
+    try:
+        app()
+    except CollectorError as error:
+        typer.echo(f"collector: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("collector: stopped", err=True)
+        sys.exit(130)

@@ -1,0 +1,92 @@
+"""The verbs that set up and check: ``init``, ``doctor`` and ``db``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from collector.app.cli.options import Config, Json, settings_of
+from collector.errors import ConfigError, IntegrityError
+
+database = typer.Typer(help="Migrations, checks and backups of the database.", no_args_is_help=True)
+
+
+def init(context: typer.Context, config: Config = None) -> None:
+    """Write a commented collector.toml, never over an existing one."""
+    from collector.app.first_settings import write_settings
+    from collector.config import template
+
+    path = config or context.find_root().params.get("config") or Path("collector.toml")
+    ignored = write_settings(path, template())
+    typer.echo(f"wrote {path}")
+    if ignored is not None:
+        typer.echo(f"wrote {ignored}: settings and databases stay out of git")
+    typer.echo("next: put your keys into NECTED_API_KEY and NELLIE_API_KEY, remove the account that you do not have,")
+    typer.echo("then run `collector db upgrade`, `collector doctor` and `collector poll`")
+
+
+def doctor(context: typer.Context, config: Config = None, json_: Json = False) -> None:
+    """Check settings, keys, database, reachability, clock and disk; print a fix for each fault."""
+    from collector.app.doctor import examine
+    from collector.app.printing import print_findings
+
+    findings = examine(lambda: settings_of(context, config), os.environ)
+    print_findings(findings, as_json=json_)
+    raise typer.Exit(next((one.exit_code for one in findings if not one.ok), 0))
+
+
+@database.command("upgrade")
+def upgrade(context: typer.Context, config: Config = None) -> None:
+    """Create the database if it is missing and bring it to this program's schema."""
+    from collector.store.engine import Database
+    from collector.store.revision import upgrade as upgrade_database
+
+    store = Database(settings_of(context, config).database_url)
+    try:
+        before, after = upgrade_database(store)
+    finally:
+        store.close()
+    if before == after:
+        typer.echo(f"{store.place} is at revision {after}: nothing to do")
+    else:
+        typer.echo(f"{store.place}: {'created' if before is None else f'upgraded from {before}'}, revision {after}")
+
+
+@database.command("check")
+def check(context: typer.Context, config: Config = None) -> None:
+    """Check revision, schema, references and, on SQLite, the file."""
+    from collector.store.checking import check as check_database
+    from collector.store.engine import Database
+    from collector.store.revision import HEAD
+
+    store = Database(settings_of(context, config).database_url)
+    try:
+        findings = check_database(store)
+    finally:
+        store.close()
+    if findings:
+        raise IntegrityError("\n  ".join([f"{store.place} is not as it should be:", *findings]))
+    typer.echo(f"{store.place} is sound: revision {HEAD}, schema, references and file")
+
+
+@database.command("backup")
+def backup(
+    context: typer.Context,
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write the copy.")],
+    config: Config = None,
+) -> None:
+    """Copy the database while it is in use and prove the copy readable."""
+    from collector.app.wiring import open_database
+    from collector.store.backup import backup as back_up
+
+    store = open_database(settings_of(context, config))
+    try:
+        if store.path is not None and target.exists() and target.samefile(store.path):
+            raise ConfigError(f"{target} is the database itself; choose another file")
+        size = back_up(store, target, os.environ)
+    finally:
+        store.close()
+    typer.echo(f"wrote {target} ({size:,} bytes), proved readable")

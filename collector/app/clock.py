@@ -1,0 +1,34 @@
+"""Time, waiting and chance of the real world; the only module that asks for them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+import time
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    """The system's time, and a wait that ends early when the program is told to stop."""
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+
+    def now(self) -> datetime:
+        """Return the current instant, aware UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds of a clock that never steps."""
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep for ``seconds``; return True, at once, if the program is stopping."""
+        return self.stopping.wait(seconds)
+
+
+def lease_owner() -> str:
+    """Return a name for this process that no other one has: host, process id and a random part."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

@@ -1,0 +1,132 @@
+"""Polls accounts once, now: what ``collector poll`` does.
+
+Asks always, unless the provider's own ``Retry-After`` is not over or another collector is asking at this moment. One
+account's fault never keeps another from being polled.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from collector.app.clock import SystemClock, lease_owner
+from collector.app.wiring import http_client, lease_length, targets
+from collector.config import AccountSettings, Settings
+from collector.domain.accounts import Account
+from collector.domain.instants import format_instant
+from collector.errors import CollectorError
+from collector.http import HttpClient
+from collector.polling.one_poll import Polled, Poller, Target
+from collector.store.accounts import Refusal, claim
+from collector.store.engine import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What happened to one account.
+
+    Attributes:
+        polled: The poll, or None where it was not made.
+        skipped: Why no poll was made although nothing is wrong, or None.
+        error: Why no poll could be made or stored, or None.
+    """
+
+    account: str
+    polled: Polled | None = None
+    skipped: str | None = None
+    error: CollectorError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 for a good or a skipped poll, 1 for a failed one, else the error's."""
+        if self.error is not None:
+            return self.error.exit_code
+        return 0 if self.polled is None or self.polled.ok else 1
+
+
+def poll_now(
+    settings: Settings,
+    database: Database,
+    accounts: Sequence[AccountSettings],
+    environ: Mapping[str, str],
+    *,
+    force: bool = False,
+    done: Callable[[Turn], None] = lambda _: None,
+) -> list[Turn]:
+    """Poll ``accounts`` once each, several at a time, and return what happened in their order.
+
+    Args:
+        settings: What is configured.
+        database: Where the facts go.
+        accounts: Whom to poll.
+        environ: Where keys are read from.
+        force: Ask even before the provider's own ``Retry-After`` is over.
+        done: Called after each account, from the thread that called us.
+    """
+    ready, turns = _with_keys(accounts, environ)
+    clock = SystemClock()
+    with _client(settings, clock) as client, ThreadPoolExecutor(settings.collector.workers) as pool:
+        poller = Poller(database, client, clock.now)
+        owner = lease_owner()
+
+        def take(target: Target) -> Turn:
+            return _take_turn(target, poller, owner, settings, force=force)
+
+        for turn in pool.map(take, targets(database, ready)):
+            turns[turn.account] = turn
+            done(turn)
+    return [turns[one.name] for one in accounts]
+
+
+def _with_keys(
+    accounts: Sequence[AccountSettings], environ: Mapping[str, str]
+) -> tuple[list[Account], dict[str, Turn]]:
+    ready, turns = [], {}
+    for one in accounts:
+        try:
+            ready.append(one.account(environ))
+        except CollectorError as error:
+            turns[one.name] = Turn(one.name, error=error)
+    return ready, turns
+
+
+@contextmanager
+def _client(settings: Settings, clock: SystemClock) -> Iterator[HttpClient]:
+    """Open the HTTP client; a SIGINT or SIGTERM closes its sockets, so that a poll ends as *interrupted*."""
+    client = http_client(settings, clock)
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        clock.stopping.set()
+        client.abort()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield client
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        client.close()
+
+
+def _take_turn(target: Target, poller: Poller, owner: str, settings: Settings, *, force: bool) -> Turn:
+    name, now = target.account.name, poller.now()
+    try:
+        lease = claim(poller.database, target.row.id, owner, now, now + lease_length(settings), force=force)
+        if isinstance(lease, Refusal):
+            return Turn(name, skipped=_reason(lease))
+        return Turn(name, poller.poll(target, lease))
+    except CollectorError as error:
+        return Turn(name, error=error)
+
+
+def _reason(refusal: Refusal) -> str:
+    if refusal.not_before is not None:
+        return (
+            f"the provider asked to be left alone until {format_instant(refusal.not_before.replace(microsecond=0))}; "
+            "--force asks anyway"
+        )
+    return f"already fresh: {refusal.held_by} is polling it at this moment"

@@ -1,0 +1,198 @@
+"""Prints what the verbs found: tables or JSON to stdout, explanations to stderr."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collector.app.doctor import Finding
+    from collector.app.polling_now import Turn
+    from collector.app.status import StatusRow
+    from collector.store.decisions import DecisionRow
+    from reports.rendering import Row
+
+_PIPE_WIDTH = 160
+
+
+def output_stream() -> TextIO:
+    """Return where results go."""
+    return sys.stdout
+
+
+def print_report(name: str, rows: Iterable[Row], chosen: str, out: TextIO) -> None:
+    """Write a report's rows to ``out`` as ``table``, ``json`` or ``csv``."""
+    from reports.rendering import write_csv, write_json
+
+    if chosen == "json":
+        write_json(rows, out)
+    elif chosen == "csv":
+        write_csv(rows, _columns(name), out)
+    else:
+        _print_report_table(name, rows, out)
+
+
+def _columns(name: str) -> Sequence[str]:
+    if name == "requests":
+        from reports.requests import COLUMNS
+
+        return COLUMNS
+    from reports import burn_rate, daily, exhaustion
+
+    return {"daily": daily.COLUMNS, "burn": burn_rate.COLUMNS, "exhaustion": exhaustion.COLUMNS}[name]
+
+
+def _print_report_table(name: str, rows: Iterable[Row], out: TextIO) -> None:
+    from reports.tables import TABLES
+
+    rows = iter(rows)
+    first = next(rows, None)
+    if first is None:
+        sys.stderr.write(
+            "nothing was recorded in this range; `collector poll` records, `collector status` tells more\n"
+        )
+        return
+    print_table(TABLES[name](itertools.chain([first], rows)), out)
+
+
+def print_table(table: object, out: TextIO | None = None) -> None:
+    """Print a rich table, as wide as the terminal or, in a pipe, as wide as it needs to be."""
+    from rich.console import Console
+
+    out = output_stream() if out is None else out
+    console = Console(
+        file=out, highlight=False, width=None if out.isatty() else _PIPE_WIDTH, soft_wrap=not out.isatty()
+    )
+    console.print(table)
+
+
+def print_turns(turns: Sequence[Turn], *, as_json: bool) -> None:
+    """Print what ``poll`` did for each account: what was new, or what went wrong."""
+    if as_json:
+        from reports.rendering import write_json
+
+        write_json([_turn_row(turn) for turn in turns], output_stream())
+        return
+    for turn in turns:
+        stream = sys.stderr if turn.exit_code else output_stream()
+        stream.write(f"{turn.account}: {_turn_words(turn)}\n")
+
+
+def _turn_row(turn: Turn) -> Row:
+    row: dict[str, object] = {"account": turn.account, "outcome": "skipped" if turn.skipped else "error"}
+    row["error"] = turn.skipped if turn.error is None else str(turn.error)
+    if turn.polled is not None:
+        polled, stored = turn.polled, turn.polled.stored
+        row |= {
+            "outcome": polled.outcome,
+            "error": polled.error,
+            "finished_at": polled.finished_at,
+            "next_poll_at": polled.next_poll_at,
+            "values": {name: value for name, (value, _) in stored.growth.items()},
+            "growth": {name: growth for name, (_, growth) in stored.growth.items()},
+            "new_requests": stored.new_requests,
+            "updated_requests": stored.updated_requests,
+            "missed_requests": stored.missed_requests,
+            "rejected_requests": 0 if polled.answer is None else len(polled.answer.rejections),
+            "flags": list(polled.flags),
+        }
+    return row  # type: ignore[return-value]  # nested objects are for JSON only
+
+
+def _turn_words(turn: Turn) -> str:
+    if turn.error is not None:
+        return str(turn.error)
+    if turn.polled is None:
+        return f"not asked: {turn.skipped}"
+    polled = turn.polled
+    if not polled.ok:
+        return f"failed ({polled.outcome}): {polled.error}"
+    return ", ".join([*_meter_words(turn), *_request_words(turn), *(f"flag {name}" for name in polled.flags)])
+
+
+def _meter_words(turn: Turn) -> Iterable[str]:
+    assert turn.polled is not None  # noqa: S101 - the caller looked
+    stored = turn.polled.stored
+    for name, (value, growth) in stored.growth.items():
+        decided = stored.decisions.get(name)
+        if decided:
+            yield f"{name} {value:,} ({decided[-1].kind.value}: {decided[-1].reason})"
+        else:
+            yield f"{name} {value:,} ({'opening balance' if growth is None else f'{growth:+,}'})"
+
+
+def _request_words(turn: Turn) -> Iterable[str]:
+    assert turn.polled is not None  # noqa: S101 - the caller looked
+    stored, answer = turn.polled.stored, turn.polled.answer
+    if stored.new_requests or stored.updated_requests:
+        yield f"{stored.new_requests} new and {stored.updated_requests} changed requests"
+    if stored.missed_requests:
+        yield f"{stored.missed_requests} requests were in no list"
+    for one in () if answer is None else answer.rejections:
+        yield f"{one.where} refused: {one.reason}"
+
+
+def print_decisions(found: Sequence[DecisionRow], *, as_json: bool) -> None:
+    """Print falls of counters and what was decided about them."""
+    rows = [
+        {("id" if key == "key" else key): value for key, value in asdict(one).items() if key != "meter_id"}
+        for one in found
+    ]
+    if as_json:
+        from reports.rendering import write_json
+
+        write_json(rows, output_stream())
+    elif not rows:
+        sys.stderr.write("no counter ever fell\n")
+    else:
+        print_table(_decision_table(found))
+
+
+def _decision_table(found: Sequence[DecisionRow]) -> object:
+    from rich.table import Table
+
+    from reports.tables import moment, number, plain
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("id", "account", "meter", "at", "fall", "decided", "by", "reason"):
+        table.add_column(column, overflow="fold")
+    for one in found:
+        table.add_row(
+            one.key,
+            plain(one.account),
+            plain(one.meter),
+            moment(one.at),
+            f"{number(one.before)} → {number(one.after)}",
+            one.kind if one.superseded_by is None else f"{one.kind} (replaced by {one.superseded_by})",
+            plain(one.decided_by),
+            plain(one.reason),
+        )
+    return table
+
+
+def print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
+    """Print what ``doctor`` found."""
+    if as_json:
+        from reports.rendering import write_json
+
+        write_json([{"check": one.check, "ok": one.ok, "message": one.message} for one in findings], output_stream())
+        return
+    for one in findings:
+        output_stream().write(f"{'ok   ' if one.ok else 'FAULT'}  {one.check:<9} {one.message}\n")
+
+
+def print_status(rows: Sequence[StatusRow], *, as_json: bool) -> None:
+    """Print where every meter stands."""
+    if as_json:
+        from reports.rendering import write_json
+
+        write_json([asdict(one) for one in rows], output_stream())
+    elif not rows:
+        sys.stderr.write("no account is configured or recorded yet; `collector init` writes a first collector.toml\n")
+    else:
+        from collector.app.status import status_table
+
+        print_table(status_table(rows))

@@ -1,0 +1,107 @@
+"""Puts the parts together: settings, database, HTTP client, and who is to be polled."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import platformdirs
+
+from collector.app.clock import SystemClock
+from collector.config import AccountSettings, Settings, find_config, load
+from collector.domain.accounts import Account, Agreement
+from collector.errors import UsageError
+from collector.http import HttpClient, HttpSettings
+from collector.polling.one_poll import Target
+from collector.providers import provider_named
+from collector.store.accounts import register
+from collector.store.engine import Database
+from collector.store.revision import require_head
+
+DISTRIBUTION = "usage-collector"
+
+
+def program_version() -> str:
+    """Return the installed version, or ``0`` where the program runs without being installed."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "0"
+
+
+def load_settings(config: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings found from ``config`` on, in the documented order.
+
+    Raises:
+        ConfigError: There are none, or they are wrong.
+    """
+    environ = os.environ if environ is None else environ
+    user_folder = Path(platformdirs.user_config_dir(DISTRIBUTION))
+    return load(find_config(config, environ, Path.cwd(), user_folder), environ)
+
+
+def open_database(settings: Settings) -> Database:
+    """Return the configured database, which must exist and have this program's schema.
+
+    Raises:
+        StorageError: It is missing or cannot be used.
+        RevisionError: Its schema is older or newer.
+    """
+    database = Database(settings.database_url, pool_size=settings.collector.workers + 2)
+    require_head(database)
+    return database
+
+
+def http_client(settings: Settings, clock: SystemClock) -> HttpClient:
+    """Return the door to the network as configured."""
+    return HttpClient(
+        user_agent=f"{DISTRIBUTION}/{program_version()}",
+        now=clock.now,
+        monotonic=clock.monotonic,
+        wait=clock.wait,
+        settings=HttpSettings(
+            deadline=settings.collector.deadline,
+            ca_bundle=settings.collector.ca_bundle,
+            proxy=settings.collector.proxy,
+        ),
+    )
+
+
+def lease_length(settings: Settings) -> timedelta:
+    """Return how long a lease is taken for: twice the deadline of one attempt."""
+    return 2 * settings.collector.deadline
+
+
+def chosen(settings: Settings, names: Sequence[str]) -> list[AccountSettings]:
+    """Return the configured accounts called ``names``, or all.
+
+    Raises:
+        UsageError: A name is not configured, or no account is.
+    """
+    known = {account.name: account for account in settings.accounts}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        have = ", ".join(sorted(known)) or "none"
+        raise UsageError(f"no account is called {unknown[0]!r} in {settings.path} (configured: {have})")
+    if not known:
+        raise UsageError(f"{settings.path} configures no account; add an [[accounts]] table")
+    return [known[name] for name in names] if names else list(settings.accounts)
+
+
+def agreements(settings: Settings) -> dict[str, Agreement]:
+    """Return what is declared, by account; no key is needed for it."""
+    return {one.name: Agreement(one.zone, one.billing, one.terms) for one in settings.accounts}
+
+
+def targets(database: Database, accounts: Iterable[Account]) -> list[Target]:
+    """Return whom to poll, with their rows; new accounts and meters are recorded.
+
+    Raises:
+        ConfigError: An account's name was used for another provider before.
+    """
+    pairs = [(account, provider_named(account.provider)) for account in accounts]
+    rows = register(database, [(account, provider.meters) for account, provider in pairs])
+    return [Target(account, provider, rows[account.name]) for account, provider in pairs]

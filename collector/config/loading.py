@@ -1,0 +1,188 @@
+"""Finding and reading the configuration: file, then environment, then checks, then domain values.
+
+Loading reads no account's key. What is wrong is collected and told at once; only an account whose own values are right
+is checked against its provider, so that one misspelt key does not set off complaints about what it would have said.
+
+Public: ``find_config``, ``load``, ``FILE_NAME``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from collector.config.accounts import account_faults, account_settings
+from collector.config.addresses import absolute_database_url, holds_password
+from collector.config.diagnosis import Fault, explained, faults_of
+from collector.config.document import Document
+from collector.config.durations import format_duration
+from collector.config.environment import CONFIG_VARIABLE, read_overrides, strangers
+from collector.config.model import AccountTable, ConfigFile, Raw
+from collector.config.private_files import read_private
+from collector.config.settings import AccountSettings, CollectorSettings, Settings
+from collector.errors import ConfigError
+from collector.providers import PROVIDERS
+from collector.providers.contract import Provider
+
+FILE_NAME = "collector.toml"
+
+_LONGEST_FILE = 64 * 1024 * 1024
+_NAMES_SHOWN = 5
+
+
+def find_config(explicit: Path | None, environ: Mapping[str, str], cwd: Path, user_config_dir: Path) -> Path:
+    """Return the configuration file: ``explicit``, else that of ``COLLECTOR_CONFIG``, else the first that exists.
+
+    A file that was asked for by name is never replaced by another one.
+
+    Raises:
+        ConfigError: There is none; the message names every place where it was looked for.
+    """
+    named = environ.get(CONFIG_VARIABLE)
+    if explicit is not None:
+        places = {"--config": cwd / explicit}
+    elif named:
+        places = {CONFIG_VARIABLE: cwd / named}
+    else:
+        places = {"here": cwd / FILE_NAME, "your settings": user_config_dir / FILE_NAME}
+    for path in places.values():
+        if _may_be_read(path):
+            return path
+    tried = ", ".join(f"{path} ({reason})" for reason, path in places.items())
+    raise ConfigError(f"there is no configuration file; looked for {tried}. Write one with: collector init")
+
+
+def load(path: Path, environ: Mapping[str, str], providers: Mapping[str, Provider] = PROVIDERS) -> Settings:
+    """Return the settings of the file at ``path``, overridden by the environment's ``COLLECTOR_…`` variables.
+
+    Raises:
+        ConfigError: The file cannot be read, holds a password that others can read, or something in it or in the
+            environment is unknown, out of range or contradictory. All faults are listed, each with its line.
+    """
+    path = path.absolute()
+    file = read_private(path, _LONGEST_FILE)
+    document = Document(path, file.content)
+    if _holds_password(document.content):
+        file.refuse_group_and_others()
+    overrides = read_overrides(environ)
+    content = _merged(document.content, overrides.content)
+    misspelt, others = strangers(environ, _key_variables(content, providers))
+    config, faults = _checked(content, providers)
+    faults = [*(Fault((), text) for text in misspelt), *faults]
+    if config is None or faults:
+        raise explained(faults, document, overrides)
+    located = partial(_located, path.parent, environ.get("HOME"))
+    accounts = tuple(account_settings(table, providers[table.provider], located) for table in config.accounts)
+    return Settings(
+        path=path,
+        database_url=absolute_database_url(config.database.url, path.parent),
+        accounts=accounts,
+        warnings=tuple(_warnings(accounts, config.http.deadline, others)),
+        collector=CollectorSettings(
+            deadline=config.http.deadline,
+            ca_bundle=None if config.http.ca_bundle is None else located(config.http.ca_bundle),
+            proxy=config.http.proxy,
+            workers=config.daemon.workers,
+        ),
+    )
+
+
+def _may_be_read(path: Path) -> bool:
+    try:
+        return path.exists() and not path.is_dir()
+    except OSError:
+        # It cannot even be looked at: reading it will say why.
+        return True
+
+
+def _located(folder: Path, home: str | None, text: str) -> Path:
+    if home and text.startswith("~/"):
+        return Path(home, text[2:])
+    return folder / text
+
+
+def _holds_password(content: Raw) -> bool:
+    places = (("database", "url"), ("http", "proxy"))
+    tables = ((content.get(table), key) for table, key in places)
+    values = (table.get(key) for table, key in tables if isinstance(table, dict))
+    return any(isinstance(value, str) and holds_password(value) for value in values)
+
+
+def _merged(below: Raw, above: Raw) -> Raw:
+    merged = dict(below)
+    for name, value in above.items():
+        known = merged.get(name)
+        merged[name] = _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _key_variables(content: Raw, providers: Mapping[str, Provider]) -> set[str]:
+    customary = {provider.key_env for provider in providers.values()}
+    places = (account.get("api_key") for account in _raw_accounts(content) if isinstance(account, dict))
+    named = (place.get("env") for place in places if isinstance(place, dict))
+    return customary.union(name for name in named if isinstance(name, str))
+
+
+def _raw_accounts(content: Raw) -> list[object]:
+    accounts = content.get("accounts")
+    return accounts if isinstance(accounts, list) else []
+
+
+def _checked(content: Raw, providers: Mapping[str, Provider]) -> tuple[ConfigFile | None, list[Fault]]:
+    config: ConfigFile | None = None
+    faults: list[Fault] = []
+    try:
+        config = ConfigFile.model_validate(content)
+        tables = dict(enumerate(config.accounts))
+    except ValidationError as error:
+        faults = faults_of(error)
+        tables = dict(_sound_accounts(content, faults))
+    for index, table in tables.items():
+        faults.extend(account_faults(table, ("accounts", index), providers))
+    faults.extend(_repeated_names(tables))
+    return config, faults
+
+
+def _sound_accounts(content: Raw, faults: Iterable[Fault]) -> Iterable[tuple[int, AccountTable]]:
+    broken = {fault.path[1] for fault in faults if len(fault.path) > 1 and fault.path[0] == "accounts"}
+    for index, raw in enumerate(_raw_accounts(content)):
+        if index not in broken:
+            yield index, AccountTable.model_validate(raw)
+
+
+def _repeated_names(tables: Mapping[int, AccountTable]) -> Iterable[Fault]:
+    first: dict[str, int] = {}
+    for index, table in tables.items():
+        earlier = first.setdefault(table.name, index)
+        if earlier != index:
+            yield Fault(("accounts", index, "name"), f'must be unique; "{table.name}" is accounts[{earlier}] already')
+
+
+def _warnings(accounts: tuple[AccountSettings, ...], deadline: timedelta, others: tuple[str, ...]) -> Iterable[str]:
+    if not accounts:
+        yield "no account is configured; nothing will be polled"
+    hurried = [account.name for account in accounts if account.poll_every < deadline]
+    if hurried:
+        yield (
+            f"{_listed(hurried)}: poll_every is shorter than the {format_duration(deadline)} one poll may take "
+            "(http.deadline); a slow provider will make polls fall out"
+        )
+    bare = [account.name for account in accounts if _has_price(account) and account.billing.currency is None]
+    if bare:
+        yield f"{_listed(bare)}: a price is given but no billing.currency; amounts will be without a currency"
+    if others:
+        yield f"ignored, because they are no settings: environment variables {', '.join(others)}"
+
+
+def _has_price(account: AccountSettings) -> bool:
+    return any(terms.price is not None for terms in account.terms.values())
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    more = len(names) - _NAMES_SHOWN
+    return f"accounts {shown} and {more} more" if more > 0 else f"account{'s' if len(names) > 1 else ''} {shown}"

@@ -1,0 +1,148 @@
+"""Writes the commented ``collector.toml`` that ``collector init`` starts with.
+
+Two kinds of comment, told apart by a space: ``# a sentence`` explains, ``#key = value`` is a setting that is switched
+off. The text is valid as it is, and stays valid with every such setting switched on; tests hold both, and that no
+setting goes without mention.
+
+Public: ``template``, ``TemplateAccount``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from collector.config.wording import one_of
+from collector.errors import ConfigError
+from collector.providers import PROVIDERS
+from collector.providers.contract import Provider
+
+_HEAD = """\
+# Settings of the usage history collector.
+#
+# Durations are a whole number and a unit: "30s", "5m", "6h", "1d". Environment variables override this file: the
+# setting's path in capitals after COLLECTOR_, its parts joined by two underscores, such as COLLECTOR_DATABASE__URL;
+# COLLECTOR_ACCOUNTS takes all accounts as a JSON list. With _FILE at its end (COLLECTOR_DATABASE__URL_FILE) a variable
+# names a file that holds the value. Check what you wrote with: collector doctor
+
+[database]
+# Where the history is kept. A relative path is relative to this file (three slashes; an absolute path has four).
+# PostgreSQL is "postgresql://user@host/name"; a password belongs into COLLECTOR_DATABASE__URL, not here.
+url = "sqlite:///usage.db"
+
+[http]
+# The longest time one attempt to ask a provider may take, 1s to 5m.
+#deadline = "30s"
+# Certificates to trust instead of the usual ones, for a company's own authority; relative to this file.
+#ca_bundle = "certificates.pem"
+# Proxies of the environment (HTTPS_PROXY) are ignored on purpose; this one is used.
+#proxy = "http://proxy.example:3128"
+
+[daemon]
+# How many accounts `collector run` asks at the same time, 1 to 64.
+#workers = 8
+"""
+
+_NO_ACCOUNTS = """
+# No account yet. Each begins with a line [[accounts]] and needs a name and a provider. Run `collector init` in an
+# empty folder for an example of everything an account can have.
+"""
+
+_ACCOUNT = """
+[[accounts]]
+# Your own name for it: a-z, 0-9, _ and -, at most 40. The history belongs to this name and survives a change of key.
+name = {name}
+# Whom to ask: {offered}.
+provider = {provider}
+# Where the key is kept, never the key itself: {{ env = "VARIABLE" }} or {{ file = "PATH" }}. Without this line it is
+# the provider's customary variable. A key file must not be open to every user (chmod 600).
+api_key = {{ env = {key_env} }}
+# Where the provider answers; https only, except on loopback.
+{base_url}
+# The longest time between two polls, 10s to 24h. The collector asks sooner where the list of requests would overrun.
+poll_every = {poll_every}
+# Whose midnights make a day.
+timezone = {timezone}
+# Accept answers that end when the connection closes. Such an answer may be cut short without a sign of it.
+#allow_close_delimited = false
+
+  # When the provider's billing periods begin.
+  [accounts.billing]
+  # none (the default), daily, weekly, monthly or yearly
+  #period = "monthly"
+  # On which it begins: day of the month 1 to 31 (shorter months use their last day), or of the week 1 (Monday) to 7.
+  # A yearly period has a month too: anchor_month = 4 is April.
+  #anchor_day = 1
+  # Of the prices below, ISO 4217.
+  #currency = "EUR"
+"""
+
+_METER = """
+  [accounts.meters.{meter}]
+  # How many {unit} may be used per billing period; {{ lifetime = 10000 }} for a prepaid allowance.
+  #quota = 10000
+  # What the provider does to the counter when a period ends: never, period (it begins again) or unknown.
+  #resets = "unknown"
+  # Of one unit, an exact decimal in quotes.
+  #price = "0.004"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateAccount:
+    """One account to write into the template.
+
+    Attributes:
+        key_env: The variable that holds the key; None for the provider's customary one.
+        base_url: Where to ask instead of the provider's own address.
+    """
+
+    name: str
+    provider: str
+    key_env: str | None = None
+    base_url: str | None = None
+    poll_every: str = "5m"
+    timezone: str = "UTC"
+
+
+def template(accounts: Sequence[TemplateAccount] | None = None, providers: Mapping[str, Provider] = PROVIDERS) -> str:
+    """Return the text of a commented ``collector.toml`` with these accounts; without any given, one of each provider.
+
+    Raises:
+        ConfigError: An account's provider is unknown.
+    """
+    if accounts is None:
+        accounts = [TemplateAccount(name, name) for name in providers]
+    parts = [_HEAD]
+    for account in accounts:
+        # What a setting means is explained once, in the first account.
+        parts.extend(_blocks(account, providers) if len(parts) == 1 else map(_bare, _blocks(account, providers)))
+    return "".join(parts if accounts else [_HEAD, _NO_ACCOUNTS])
+
+
+def _blocks(account: TemplateAccount, providers: Mapping[str, Provider]) -> Iterator[str]:
+    provider = providers.get(account.provider)
+    if provider is None:
+        raise ConfigError(f"the provider of account {account.name} {one_of(account.provider, providers)}")
+    yield _ACCOUNT.format(
+        name=_quoted(account.name),
+        offered=" or ".join(_quoted(name) for name in providers),
+        provider=_quoted(provider.name),
+        key_env=_quoted(account.key_env or provider.key_env),
+        base_url=f"{'' if account.base_url else '#'}base_url = {_quoted(account.base_url or provider.base_url)}",
+        poll_every=_quoted(account.poll_every),
+        timezone=_quoted(account.timezone),
+    )
+    for number, meter in enumerate(provider.meters):
+        block = _METER.format(meter=meter.name, unit=meter.unit)
+        yield _bare(block) if number else block
+
+
+def _bare(block: str) -> str:
+    return "".join(line for line in block.splitlines(keepends=True) if not line.lstrip().startswith("# "))
+
+
+def _quoted(text: str) -> str:
+    # A TOML string has the escapes of a JSON string; only the delete character needs one more.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

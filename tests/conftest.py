@@ -1,0 +1,161 @@
+"""What every suite may use: a database of each engine at the newest schema, and accounts as configured.
+
+``database`` runs a test once per engine. The PostgreSQL server is named by ``COLLECTOR_TEST_POSTGRES`` (by default a
+local one); without it those cases are skipped, or fail where ``COLLECTOR_REQUIRE_POSTGRES=1`` says that they must not
+be. A session uses databases of its own there, and drops them at its end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import settings
+from sqlalchemy import make_url
+
+from collector.domain.accounts import Account
+from collector.domain.periods import Billing
+from collector.domain.secret import Secret
+from collector.store.engine import Database
+from collector.store.revision import upgrade
+from collector.store.schema import metadata
+
+ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+settings.register_profile("collector", deadline=None)  # a slow machine is no counter-example
+settings.load_profile("collector")
+
+
+class Server:
+    """A PostgreSQL server on which this session may create databases.
+
+    Args:
+        url: A database of the server, as ``postgresql://user@host:port/name``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._mark = f"collector_test_{os.getpid()}_{uuid.uuid4().hex[:8]}"
+        self._count = 0
+
+    def execute(self, statement: str) -> None:
+        """Run one statement outside of any transaction."""
+        import psycopg
+
+        with psycopg.connect(self._url, autocommit=True, connect_timeout=5) as connection:
+            connection.execute(statement.encode())
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """Create an empty database, give its URL, and drop it whatever happens."""
+        self._count += 1
+        name = f"{self._mark}_{self._count}"
+        self.execute(f"CREATE DATABASE {name}")
+        try:
+            # The suites test transactions, not PostgreSQL's durability.
+            self.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+            yield make_url(self._url).set(database=name).render_as_string(hide_password=False)
+        finally:
+            self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Server:
+    """The PostgreSQL server, or a skip with the reason."""
+    server = Server(os.environ.get("COLLECTOR_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres"))
+    try:
+        server.execute("SELECT 1")
+    except Exception as error:  # noqa: BLE001 - a missing driver and a missing server mean the same here
+        reason = f"no PostgreSQL to test with (COLLECTOR_TEST_POSTGRES): {' '.join(str(error).split())}"
+        if os.environ.get("COLLECTOR_REQUIRE_POSTGRES") == "1":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return server
+
+
+@pytest.fixture(scope="session")
+def upgraded_postgres(postgres_server: Server) -> Iterator[str]:
+    """The URL of the session's PostgreSQL database, at the newest schema."""
+    with postgres_server.database() as url:
+        database = Database(url)
+        upgrade(database)
+        database.close()
+        yield url
+
+
+@pytest.fixture(scope="session")
+def upgraded_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file at the newest schema, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "usage.db"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    database.close()
+    return path
+
+
+@pytest.fixture
+def sqlite_database(upgraded_sqlite: Path, tmp_path: Path) -> Iterator[Database]:
+    """An empty SQLite database at the newest schema, for what only SQLite does."""
+    path = tmp_path / "usage.db"
+    shutil.copy(upgraded_sqlite, path)
+    database = Database(f"sqlite:///{path}")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def postgres_database(upgraded_postgres: str) -> Iterator[Database]:
+    """An empty PostgreSQL database at the newest schema, for what only PostgreSQL does (mark such a test)."""
+    database = Database(upgraded_postgres)
+    with database.write() as connection:
+        tables = ", ".join(table.name for table in metadata.sorted_tables)
+        connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=ENGINES)
+def database(request: pytest.FixtureRequest) -> Database:
+    """An empty database at the newest schema: the test runs once per engine."""
+    found: Database = request.getfixturevalue(f"{request.param}_database")
+    return found
+
+
+@pytest.fixture(params=ENGINES)
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database without a schema (on SQLite without a file): the test runs once per engine."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'fresh.db'}")
+        yield database
+        database.close()
+        return
+    server: Server = request.getfixturevalue("postgres_server")
+    with server.database() as url:
+        database = Database(url)
+        yield database
+        database.close()
+
+
+@pytest.fixture(scope="session")
+def make_account() -> Callable[..., Account]:
+    """Return a function that builds an account as configured; it takes any field of ``Account``."""
+
+    def make(name: str = "nellie-prod", **changes: object) -> Account:
+        fields: dict[str, object] = {
+            "provider": "nellie",
+            "base_url": "https://api.example.com",
+            "key": Secret("nel_not_a_real_key"),
+            "zone": ZoneInfo("UTC"),
+            "poll_every": timedelta(minutes=5),
+            "billing": Billing(),
+        }
+        return Account(name=name, **{**fields, **changes})  # type: ignore[arg-type]  # any field, by name
+
+    return make
