@@ -28,10 +28,13 @@ def burn_windows(row: MeterRow, agreement: Agreement) -> list[Window]:
                    └ 28d           └ 7d           └ 1d
     """
     first, last = instant_of(row.first_at), instant_of(row.last_at)
-    windows = [Window(name, max(first, last - timedelta(days=days)), last) for name, days in DAYS_BACK.items()]
+    windows = [
+        Window(name, max(first, last - timedelta(days=days)), last, timedelta(days=days))
+        for name, days in DAYS_BACK.items()
+    ]
     period = period_at(last, agreement.billing, agreement.zone)
     if period is not None:
-        windows.append(Window(PERIOD, min(max(first, period.start), last), last))
+        windows.append(Window(PERIOD, max(first, period.start), last, last - period.start))
     return windows
 
 
@@ -45,7 +48,7 @@ def burn_rates(windows: pd.DataFrame) -> pd.DataFrame:
         One row per account, meter and window, in the given order, index 0…n-1. ``window_start, window_end``
         datetime64[us, UTC]; ``usage`` Int64 in the meter's smallest unit; ``per_day`` float64 in whole units, the
         usage over the window's length in days of 24 hours, NaN for a window under one hour; ``coverage`` float64,
-        the observed share of the window, 0..1; ``scale`` int64. No rows for no windows.
+        0..1, the observed share of the whole window, also of the part before the history began; ``scale`` int64. No rows for no windows.
     """
     length = windows["length_us"].astype("float64")
     days = (length / DAY).where(length >= _LEAST)
@@ -54,6 +57,7 @@ def burn_rates(windows: pd.DataFrame) -> pd.DataFrame:
     frame["window_end"] = windows["end"]
     units = windows["usage"].astype("float64") / 10.0 ** windows["scale"]
     frame["per_day"] = (units / days).round(6)
-    observed = windows["observed_us"] / length.where(length > 0)
+    nominal = windows["nominal_us"].astype("float64")
+    observed = windows["observed_us"] / nominal.where(nominal > 0)
     frame["coverage"] = observed.clip(0.0, 1.0).fillna(0.0).round(6)
     return frame[[*COLUMNS, "scale"]].reset_index(drop=True)

@@ -38,6 +38,11 @@ def write_json(rows: Iterable[Row], out: TextIO) -> None:
     out.write("]\n" if separator == "\n" else "\n]\n")
 
 
+def write_object(row: Row, out: TextIO) -> None:
+    """Write one row as a JSON object on a line of its own."""
+    out.write(json.dumps({key: _json(value) for key, value in row.items()}, ensure_ascii=False) + "\n")
+
+
 def _json(value: Cell) -> str | int | float | bool | None:
     if isinstance(value, datetime):
         return format_instant(value)

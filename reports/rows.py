@@ -21,7 +21,7 @@ def rows_of(frame: pd.DataFrame, columns: Sequence[str]) -> list[Row]:
     values = {column: _plain(frame[column]) for column in columns}
     scales = frame["scale"].tolist() if "scale" in frame else [0] * len(frame)
     for column in _QUANTITIES.intersection(columns):
-        values[column] = [_scaled(value, scale) for value, scale in zip(values[column], scales, strict=True)]
+        values[column] = [scaled(value, scale) for value, scale in zip(values[column], scales, strict=True)]
     return [dict(zip(columns, row, strict=True)) for row in zip(*values.values(), strict=True)]
 
 
@@ -34,5 +34,6 @@ def _cell(value: object) -> Cell:
     return value.to_pydatetime() if isinstance(value, pd.Timestamp) else cast("Cell", value)
 
 
-def _scaled(value: Cell, scale: int) -> Cell:
+def scaled(value: Cell, scale: int) -> Cell:
+    """Return a quantity in units: an ``int`` where the meter has no decimal places, else a ``Decimal``."""
     return Decimal(value).scaleb(-scale) if scale and isinstance(value, int) else value

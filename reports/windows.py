@@ -38,6 +38,7 @@ _SCHEMA = {
     "lower": "Int64",
     "upper": "Int64",
     "length_us": "int64",
+    "nominal_us": "int64",
     "observed_us": "int64",
     "snapshots": "int64",
     "resets": "int64",
@@ -45,15 +46,21 @@ _SCHEMA = {
     "held": "int64",
 }
 _LARGEST = 2**63
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A named half-open interval ``[start, end)``."""
+    """A named half-open interval ``[start, end)``.
+
+    Attributes:
+        nominal: How long it would be if the history reached back far enough; None where that is its length.
+    """
 
     name: str
     start: datetime
     end: datetime
+    nominal: timedelta | None = None
 
 
 def usage_windows(database: Database, wanted: Iterable[tuple[MeterRow, Sequence[Window]]]) -> pd.DataFrame:
@@ -63,7 +70,7 @@ def usage_windows(database: Database, wanted: Iterable[tuple[MeterRow, Sequence[
         One row per meter and window in the given order. Columns: ``meter_id, account, meter, unit, scale``;
         ``window`` (its name), ``start``, ``end``; ``first_at``, ``last_at`` (the meter's history, UTC);
         ``usage, lower, upper`` (Int64 in the meter's smallest unit, ``upper`` NA where open); ``length_us,
-        observed_us`` (microseconds of the window, and those of it that were observed);
+        nominal_us, observed_us`` (microseconds of the window, of the window it stands for, and those observed);
         ``snapshots, resets, corrections, held`` (counts).
 
     Raises:
@@ -106,6 +113,7 @@ def _records(row: MeterRow, windows: Sequence[Window], by_at: Mapping[int, Edge]
             used.lower,
             used.upper,
             end.at - start.at,
+            end.at - start.at if window.nominal is None else window.nominal // _MICROSECOND,
             end.covered - start.covered,
             end.snapshots - start.snapshots,
             end.resets - start.resets,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from collector.app.doctor import Finding
     from collector.app.polling_now import Turn
+    from collector.app.spending import Verdict
     from collector.app.status import StatusRow
     from collector.store.decisions import DecisionRow
     from reports.rendering import Row
@@ -196,3 +197,21 @@ def print_status(rows: Sequence[StatusRow], *, as_json: bool) -> None:
         from collector.app.status import status_table
 
         print_table(status_table(rows))
+
+
+def print_allowance(verdict: Verdict, *, as_json: bool) -> None:
+    """Print the answer of ``can-spend``."""
+    if as_json:
+        from reports.rendering import write_object
+
+        write_object(asdict(verdict), output_stream())
+        return
+    words = "yes" if verdict.allowed else "no"
+    output_stream().write(
+        f"{words}: {verdict.remaining:,f} {verdict.unit} left on {verdict.account}, {verdict.amount:,f} wanted "
+        f"(as of {verdict.age_seconds} s ago)\n"
+    )
+    if not verdict.complete:
+        sys.stderr.write("note: the history begins within this billing period; earlier usage is not counted\n")
+    if verdict.held:
+        sys.stderr.write("note: the counter fell and nothing is decided yet; `collector resets list` shows it\n")

@@ -55,6 +55,7 @@ class Polled:
         outcome: ``ok``, ``clock`` or the code of the fault.
         error: The fault in plain words, or None.
         answer: What the provider said, or None.
+        flags: What deserves a review although the poll is good.
     """
 
     account: str
@@ -64,6 +65,7 @@ class Polled:
     stored: Stored
     error: str | None = None
     answer: Answer | None = None
+    flags: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -114,6 +116,7 @@ class Poller:
             stored=stored,
             error=stored.error,
             answer=asked.answer,
+            flags=asked.flags,
         )
 
     def _ask(self, account: Account, provider: Provider) -> _Asked:
@@ -127,11 +130,32 @@ class Poller:
                 allow_close_delimited=account.allow_close_delimited,
             )
             body = got.body
-            answer = provider.parse(got.payload)
+            answer = provider.parse(_without_key(got, account.key))
         except AskError as error:
             kept = (error.body or body) if isinstance(error, AnswerRejectedError) else None
             return _Asked(self.now(), error=error, body=kept)
         return _Asked(got.received_at, answer, _flags(got, answer))
+
+
+def _without_key(got: HttpAnswer, key: Secret) -> object:
+    """Return the payload with the key removed wherever the provider echoes it, also where it is spelt in escapes."""
+    text = got.body.decode("utf-8", "replace")
+    if "\\u" not in text and key.redact(text) == text:
+        return got.payload
+    return _redacted(got.payload, key)
+
+
+def _redacted(value: object, key: Secret) -> object:
+    """Redact a JSON value; the loader has bounded its depth."""
+    match value:
+        case str():
+            return key.redact(value)
+        case list():
+            return [_redacted(one, key) for one in value]
+        case dict():
+            return {key.redact(name): _redacted(one, key) for name, one in value.items()}
+        case _:
+            return value
 
 
 def _flags(got: HttpAnswer, answer: Answer) -> tuple[str, ...]:

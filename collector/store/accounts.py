@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, insert, or_, select, text, update
 
 from collector.domain.accounts import Account, Meter
 from collector.errors import ConfigError
@@ -95,12 +95,16 @@ def _is_stale(
     row = known.get(account.name)
     if row is None:
         return True
-    if row.provider != account.provider:
+    _require_provider(account, row.provider)
+    return row.timezone != account.zone.key or any(one.name not in meters.get(row.id, {}) for one in wanted)
+
+
+def _require_provider(account: Account, recorded: str) -> None:
+    if recorded != account.provider:
         raise ConfigError(
-            f"account {account.name!r} was recorded with provider {row.provider!r} before, now it says "
+            f"account {account.name!r} was recorded with provider {recorded!r} before, now it says "
             f"{account.provider!r}; give the new account a name of its own"
         )
-    return row.timezone != account.zone.key or any(one.name not in meters.get(row.id, {}) for one in wanted)
 
 
 class _Known(NamedTuple):
@@ -125,18 +129,18 @@ def _meters_by_account(connection: Connection, ids: Sequence[int]) -> dict[int, 
 
 
 def _write_account(connection: Connection, account: Account, meters: Iterable[Meter]) -> None:
-    identity = connection.scalar(
-        update(_account)
-        .where(_account.c.name == account.name)
-        .values(timezone=account.zone.key)
-        .returning(_account.c.id)
-    )
-    if identity is None:
+    row = _rows_by_name(connection, [account.name]).get(account.name)
+    if row is None:
         identity = connection.scalar(
             insert(_account)
             .values(name=account.name, provider=account.provider, timezone=account.zone.key)
             .returning(_account.c.id)
         )
+    else:
+        # Another collector may have written the account since we looked.
+        _require_provider(account, row.provider)
+        identity = row.id
+        connection.execute(update(_account).where(_account.c.id == identity).values(timezone=account.zone.key))
     known = set(connection.scalars(select(_meter.c.name).where(_meter.c.account == identity)))
     fresh = [
         {"account": identity, "name": one.name, "unit": one.unit, "scale": one.scale, "kind": one.kind.value}
@@ -155,6 +159,7 @@ def claim_due(
     An account never polled is due. Accounts leased by others are passed over, also while they are being claimed.
     """
     with database.write() as connection:
+        # A CTE is evaluated once; a subquery that locks and skips could be evaluated anew for every row it meets.
         due = (
             select(_account.c.id)
             .where(
@@ -166,14 +171,16 @@ def claim_due(
             .order_by(_account.c.next_poll_at.asc().nulls_first(), _account.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
+            .cte("due")
         )
         claimed = connection.execute(
             update(_account)
-            .where(_account.c.id.in_(due))
+            .where(_account.c.id.in_(select(due.c.id)))
             .values(lease_owner=owner, lease_until=until)
-            .returning(_account.c.id, _account.c.failures)
-        )
-        return [Lease(row.id, owner, until, row.failures) for row in claimed]
+            .returning(_account.c.id, _account.c.failures, _account.c.next_poll_at)
+        ).all()
+    ordered = sorted(claimed, key=lambda row: (row.next_poll_at is not None, row.next_poll_at or now, row.id))
+    return [Lease(row.id, owner, until, row.failures) for row in ordered]
 
 
 def claim(
@@ -184,25 +191,19 @@ def claim(
     Refused while another collector holds it or, unless ``force``, before the provider's own ``Retry-After`` is over.
     """
     with database.write() as connection:
-        allowed = [_account.c.id == account, _is_free(now)]
-        if not force:
-            allowed.append(or_(_account.c.not_before.is_(None), _account.c.not_before <= now))
-        row = connection.execute(
-            update(_account)
-            .where(and_(*allowed))
-            .values(lease_owner=owner, lease_until=until)
-            .returning(_account.c.failures)
-        ).first()
-        if row is not None:
-            return Lease(account, owner, until, row.failures)
         found = connection.execute(
-            select(_account.c.lease_owner, _account.c.lease_until, _account.c.not_before).where(
-                _account.c.id == account
-            )
+            select(_account.c.lease_owner, _account.c.lease_until, _account.c.not_before, _account.c.failures)
+            .where(_account.c.id == account)
+            .with_for_update()
         ).one()
-    if found.lease_until is not None and found.lease_until > now:
-        return Refusal(held_by=found.lease_owner)
-    return Refusal(not_before=found.not_before)
+        if found.lease_until is not None and found.lease_until > now:
+            return Refusal(held_by=found.lease_owner)
+        if not force and found.not_before is not None and found.not_before > now:
+            return Refusal(not_before=found.not_before)
+        connection.execute(
+            update(_account).where(_account.c.id == account).values(lease_owner=owner, lease_until=until)
+        )
+    return Lease(account, owner, until, found.failures)
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
@@ -212,7 +213,7 @@ def _is_free(now: datetime) -> ColumnElement[bool]:
 def hasten(database: Database, due_by: Mapping[int, datetime]) -> None:
     """Bring the next poll of accounts forward where it is planned later than ``due_by``: an interval was shortened."""
     with database.write() as connection:
-        for account, instant in due_by.items():
+        for account, instant in sorted(due_by.items()):  # one order for all: two collectors never wait for each other
             connection.execute(
                 update(_account)
                 .where(_account.c.id == account, _account.c.next_poll_at > instant, _account.c.not_before.is_(None))

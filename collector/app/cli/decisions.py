@@ -59,8 +59,9 @@ def decide(
     json_: Json = False,
 ) -> None:
     """Decide what a fall was; the old decision stays in the record and every report changes at once."""
-    from collector.app.deciding import Fall, decide_fall
+    from collector.app.deciding import decide_fall
     from collector.app.printing import print_decisions
+    from collector.store.locating import Fall
 
     if not reason.strip():
         raise UsageError("--reason must say why: it is what an auditor reads")

@@ -77,8 +77,8 @@ def burn(
     """Show usage per day over the last 1, 7 and 28 days and the billing period."""
 
     def rows(database: Database, question: Question) -> Iterable[Row]:
-        from reports.catalogue import burn as frame
         from reports.burn_rate import COLUMNS
+        from reports.catalogue import burn as frame
         from reports.rows import rows_of
 
         return rows_of(frame(database, question), COLUMNS)
@@ -163,7 +163,7 @@ def _answer(name: str, asked: _Asked, rows: _Rows, how: tuple[bool, OutputFormat
     question = question_of(settings, SystemClock().now(), names=asked.names, span=asked.span, zone=asked.zone)
     database = open_database(settings)
     try:
-        _require_known(database, question)
+        require_known(database, question)
         chosen = OutputFormat.JSON if json_ else format_ or OutputFormat.TABLE
         with nullcontext(output_stream()) if output is None else whole_file(output) as out:
             print_report(name, rows(database, question), chosen.value, out)
@@ -171,7 +171,7 @@ def _answer(name: str, asked: _Asked, rows: _Rows, how: tuple[bool, OutputFormat
         database.close()
 
 
-def _require_known(database: Database, question: Question) -> None:
+def require_known(database: Database, question: Question) -> None:
     """Refuse names that neither the settings nor the history know: an empty answer would look like no usage."""
     from collector.store.accounts import recorded
 

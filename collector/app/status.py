@@ -1,0 +1,204 @@
+"""Where every meter stands: last value, age, today, burn rate, quota used, exhaustion, health."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from collector.config import Settings
+from collector.domain.calendar import day_of
+from collector.domain.instants import instant_of
+from collector.store.engine import Database
+from collector.store.polls import PollingState, polling_states
+from collector.store.reading import MeterRow, meters
+from reports.question import Question
+from reports.rendering import Cell, Row
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_DEFAULT_INTERVAL = timedelta(minutes=5)
+_STALE_AFTER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRow:
+    """Where one meter stands, or an account that has no values yet (then its meter is None).
+
+    Attributes:
+        value: The counter's newest good value; quantities are in units (Decimal where the meter has decimal places).
+        observed_at: When it was last observed; ``age_seconds`` is counted from then.
+        today: Usage since local midnight, as far as observed.
+        per_day: Usage per day over the last seven days; None under one hour of history.
+        exhaustion: ``exhausted``, ``exhausts``, ``lasts`` or ``unknown``; ``outlook`` says it in words.
+        health: ``ok``, ``held`` (a fall waits for a decision), ``stale``, ``failing``, ``paused`` or ``never polled``.
+        error: What the last poll failed with.
+    """
+
+    account: str
+    provider: str
+    meter: str | None
+    unit: str | None
+    value: Cell
+    observed_at: datetime | None
+    age_seconds: int | None
+    today: Cell
+    per_day: Cell
+    quota: Cell
+    used: Cell
+    remaining: Cell
+    exhaustion: str
+    exhausts_on: Cell
+    outlook: str
+    health: str
+    error: str | None
+    next_poll_at: datetime | None
+    configured: bool
+
+
+def status_rows(settings: Settings, database: Database, question: Question) -> list[StatusRow]:
+    """Return where every meter of the asked accounts stands, by account and meter."""
+    with database.read() as connection:
+        states = {one.account: one for one in polling_states(connection, question.accounts)}
+        rows = meters(connection, question.accounts, question.meters)
+    figures = _figures(database, question)
+    found = [_status(settings, question, states[row.account], row, figures[row.account, row.name]) for row in rows]
+    seen = {row.account for row in rows}
+    wanted = [one for one in settings.accounts if question.accounts is None or one.name in question.accounts]
+    empty = [_empty(one.name, one.provider, states.get(one.name)) for one in wanted if one.name not in seen]
+    return sorted([*found, *(empty if question.meters is None else [])], key=lambda one: (one.account, one.meter or ""))
+
+
+def _figures(database: Database, question: Question) -> dict[tuple[str, str], Mapping[str, Cell]]:
+    """Return today's usage, the week's burn rate and the exhaustion row of each meter, by account and meter."""
+    from reports import burn_rate, exhaustion
+    from reports import daily as daily_report
+    from reports.catalogue import burn, daily, exhaustion_dates
+    from reports.rows import rows_of
+
+    today = Question(
+        question.now, question.agreements, question.accounts, question.meters, last_days=1, zone=question.zone
+    )
+    week = {_key(row): row for row in rows_of(burn(database, question), burn_rate.COLUMNS) if row["window"] == "7d"}
+    days = {_key(row): row["usage"] for row in rows_of(daily(database, today), daily_report.COLUMNS)}
+    outlooks = {_key(row): row for row in rows_of(exhaustion_dates(database, question), exhaustion.COLUMNS)}
+    return {key: {**outlooks[key], "per_day": row["per_day"], "today": days.get(key)} for key, row in week.items()}
+
+
+def _key(row: Row) -> tuple[str, str]:
+    return str(row["account"]), str(row["meter"])
+
+
+def _status(
+    settings: Settings, question: Question, state: PollingState, row: MeterRow, figures: Mapping[str, Cell]
+) -> StatusRow:
+    from reports.rows import scaled
+    from reports.tables import outlook
+
+    observed_at = instant_of(row.good_at)
+    intervals = {one.name: one.poll_every for one in settings.accounts}
+    age = question.now - instant_of(row.last_at)
+    zone = question.agreement_of(row.account, row.timezone).zone
+    quiet_today: Cell = 0 if day_of(instant_of(row.last_at), zone) == day_of(question.now, zone) else None
+    return StatusRow(
+        account=row.account,
+        provider=row.provider,
+        meter=row.name,
+        unit=row.unit,
+        value=scaled(row.good_value, row.scale),
+        observed_at=observed_at,
+        age_seconds=int(age.total_seconds()),
+        today=quiet_today if figures["today"] is None else figures["today"],
+        per_day=figures["per_day"],
+        quota=figures["quota"],
+        used=figures["used"],
+        remaining=figures["remaining"],
+        exhaustion=str(figures["status"]),
+        exhausts_on=figures["exhausts_on"],
+        outlook=outlook(figures),
+        health=_health(state, row, age, intervals.get(row.account, _DEFAULT_INTERVAL)),
+        error=state.error if state.outcome != "ok" else None,
+        next_poll_at=state.next_poll_at,
+        configured=row.account in intervals,
+    )
+
+
+def _health(state: PollingState, row: MeterRow, age: timedelta, poll_every: timedelta) -> str:
+    if state.paused_reason is not None:
+        return "paused"
+    if state.failures:
+        return "failing"
+    if age > _STALE_AFTER * poll_every:
+        return "stale"
+    return "held" if row.latest < row.good_value else "ok"
+
+
+def _empty(account: str, provider: str, state: PollingState | None) -> StatusRow:
+    failing = state is not None and state.outcome is not None
+    return StatusRow(
+        account=account,
+        provider=provider,
+        meter=None,
+        unit=None,
+        value=None,
+        observed_at=None,
+        age_seconds=None,
+        today=None,
+        per_day=None,
+        quota=None,
+        used=None,
+        remaining=None,
+        exhaustion="unknown",
+        exhausts_on=None,
+        outlook="unknown: nothing was recorded yet",
+        health="failing" if failing else "never polled",
+        error=None if state is None else state.error,
+        next_poll_at=None if state is None else state.next_poll_at,
+        configured=True,
+    )
+
+
+def status_table(rows: Sequence[StatusRow]) -> Table:
+    """Return the status for people: one line per meter, then what is wrong in words."""
+    from rich.table import Table
+
+    from reports.tables import number, plain
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("account", "meter", "value", "age", "today", "per day", "quota used", "outlook", "health"):
+        right = name in {"value", "age", "today", "per day", "quota used"}
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(
+            plain(row.account),
+            plain(row.meter or "–"),  # noqa: RUF001 - a dash for people
+            number(row.value),
+            age_words(row.age_seconds),
+            number(row.today),
+            number(row.per_day),
+            _quota_words(row),
+            "no quota" if row.meter is not None and row.quota is None else row.outlook,
+            plain(row.health if row.error is None else f"{row.health}: {row.error}"),
+        )
+    return table
+
+
+def age_words(seconds: int | None) -> str:
+    """Return an age in its largest sensible unit."""
+    if seconds is None:
+        return "–"  # noqa: RUF001 - a dash for people
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _quota_words(row: StatusRow) -> str:
+    from reports.tables import number, share
+
+    if row.quota is None or row.used is None:
+        return "–"  # noqa: RUF001 - a dash for people
+    part = float(row.used) / float(row.quota) if row.quota else 1.0  # type: ignore[arg-type]  # quantities are numbers
+    return f"{number(row.used)} of {number(row.quota)} ({share(part)})"
