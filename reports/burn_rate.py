@@ -48,7 +48,8 @@ def burn_rates(windows: pd.DataFrame) -> pd.DataFrame:
         One row per account, meter and window, in the given order, index 0…n-1. ``window_start, window_end``
         datetime64[us, UTC]; ``usage`` Int64 in the meter's smallest unit; ``per_day`` float64 in whole units, the
         usage over the window's length in days of 24 hours, NaN for a window under one hour; ``coverage`` float64,
-        0..1, the observed share of the whole window, also of the part before the history began; ``scale`` int64. No rows for no windows.
+        0..1, the observed share of the whole window, also of the part before the history began; ``scale`` int64. No
+        rows for no windows.
     """
     length = windows["length_us"].astype("float64")
     days = (length / DAY).where(length >= _LEAST)
