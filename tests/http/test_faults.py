@@ -63,6 +63,14 @@ def test_message_names_the_host_but_neither_path_nor_query(asker: Asker) -> None
     assert "private" not in message
 
 
+def test_target_of_a_redirect_is_named_without_its_secrets(asker: Asker) -> None:
+    location = "https://user:pw@evil.example:8443/login/private?token=private#private"
+    with FaultServer(json_response({}, status=302, headers=[("Location", location)])) as server:
+        message = str(fault_of(asker, server.url))
+    assert "'https://evil.example:8443'" in message
+    assert [word for word in ("user", "pw", "private", "login") if word in message] == []
+
+
 def test_rejected_key_is_named_by_its_fingerprint(asker: Asker) -> None:
     with FaultServer(json_response({}, status=401)) as server:
         message = str(fault_of(asker, server.url))
