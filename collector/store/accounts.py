@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, text, update
 
 from collector.domain.accounts import Account, Meter
 from collector.errors import ConfigError
@@ -224,11 +224,14 @@ def hasten(database: Database, due_by: Mapping[int, datetime]) -> None:
 def release(database: Database, lease: Lease) -> None:
     """Give a lease back without a poll."""
     with database.write() as connection:
-        connection.execute(
-            update(_account)
-            .where(_account.c.id == lease.account, _account.c.lease_owner == lease.owner)
-            .values(lease_owner=None, lease_until=None)
-        )
+        connection.execute(update(_account).where(is_held(lease)).values(lease_owner=None, lease_until=None))
+
+
+def is_held(lease: Lease) -> ColumnElement[bool]:
+    """Return the condition that this very lease is in force: its owner may have lost it and taken a newer one."""
+    return and_(
+        _account.c.id == lease.account, _account.c.lease_owner == lease.owner, _account.c.lease_until == lease.until
+    )
 
 
 def recorded(database: Database) -> dict[str, list[str]]:

@@ -68,10 +68,14 @@ def _dump_postgresql(database: Database, target: Path, environ: Mapping[str, str
     if url.password is not None:
         settings["PGPASSWORD"] = str(url.password)
     place = url.set(drivername="postgresql", password=None).render_as_string()
-    command = ["pg_dump", "--format=custom", f"--file={target}", f"--dbname={place}"]
+    _run(database, ["pg_dump", "--format=custom", f"--file={target}", f"--dbname={place}"], settings)
+    _run(database, ["pg_restore", "--list", str(target)], settings)
+
+
+def _run(database: Database, command: list[str], environ: Mapping[str, str]) -> None:
     try:
-        done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - ours
     except FileNotFoundError:
-        raise StorageError("a backup of PostgreSQL needs the program pg_dump (package postgresql-client)") from None
+        raise StorageError(f"a backup of PostgreSQL needs {command[0]} (package postgresql-client)") from None
     if done.returncode:
-        raise StorageError(f"pg_dump could not copy {database.place}: {' '.join(done.stderr.split())[:300]}")
+        raise StorageError(f"{command[0]} could not copy {database.place}: {' '.join(done.stderr.split())[:300]}")

@@ -79,7 +79,9 @@ class Database:
     @property
     def place(self) -> str:
         """Where the database is, for people; never with a password."""
-        return str(self.path) if self.is_sqlite else self.url.render_as_string(hide_password=True)
+        if self.is_sqlite:
+            return str(self.path)
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=True)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

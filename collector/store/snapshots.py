@@ -113,8 +113,10 @@ def enter(
 
 
 def _confirms(tail: Tail, seen: Observation, done: Step) -> bool:
-    """True where the newest snapshot said the same and no declared reset lies between."""
-    if tail.value != seen.value or tail.status is Status.EXCLUDED:
+    """True where the newest snapshot said the same, counts or waits as this one does, and no reset lies between."""
+    if tail.observed is None or tail.value != seen.value:
+        return False
+    if done.statuses.get(tail.observed, tail.status) is not done.statuses[seen.at]:
         return False
     return not any(one.kind is FallKind.RESET and one.at != tail.observed for one in done.decisions)
 

@@ -19,7 +19,7 @@ from collector.domain.instants import instant_of, micros_of
 from collector.domain.requests import ChangeKind, RequestRecord
 from collector.errors import ClockError, LeaseLostError
 from collector.store import schema, usage_requests
-from collector.store.accounts import AccountRow, Lease
+from collector.store.accounts import AccountRow, Lease, is_held
 from collector.store.engine import Database
 from collector.store.snapshots import Entered, Tail, enter, tail_of
 
@@ -112,7 +112,7 @@ def record_poll(database: Database, entry: Entry) -> Stored:
 def _give_lease_back(connection: Connection, entry: Entry) -> None:
     kept = connection.execute(
         update(schema.account)
-        .where(schema.account.c.id == entry.account.id, schema.account.c.lease_owner == entry.lease.owner)
+        .where(is_held(entry.lease))
         .values(
             lease_owner=None,
             lease_until=None,

@@ -90,3 +90,28 @@ def backup(
     finally:
         store.close()
     typer.echo(f"wrote {target} ({size:,} bytes), proved readable")
+
+
+@database.command("copy")
+def copy(
+    context: typer.Context,
+    url: Annotated[str, typer.Argument(metavar="URL", help="An empty database, such as postgresql://user@host/name.")],
+    config: Config = None,
+) -> None:
+    """Copy the whole history into an empty database of either engine; its schema is created if missing."""
+    from collector.app.wiring import open_database
+    from collector.store.copying import copy_history
+    from collector.store.engine import Database
+    from collector.store.revision import upgrade as upgrade_database
+
+    source, target = open_database(settings_of(context, config)), Database(url)
+    try:
+        upgrade_database(target)
+        counts = copy_history(source, target)
+    finally:
+        source.close()
+        target.close()
+    typer.echo(f"copied into {target.place}, rows by table:")
+    for name, count in counts.items():
+        typer.echo(f"  {name:<21}{count:>12,}")
+    typer.echo("next: set database.url to it in collector.toml")
