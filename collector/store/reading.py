@@ -26,6 +26,15 @@ _snapshot = schema.snapshot
 _decision = schema.decision
 _gap = schema.gap
 
+# SQLite would walk a meter's whole history here; the partial index holds only the few that are not good.
+_NOT_GOOD_SQLITE = text("""
+    SELECT meter, observed_at FROM snapshot INDEXED BY ix_snapshot_not_good
+     WHERE status != 0 AND meter IN (SELECT value FROM json_each(:meters))
+""")
+_NOT_GOOD_POSTGRESQL = text("""
+    SELECT meter, observed_at FROM snapshot WHERE status != 0 AND meter = ANY(:meters)
+""").bindparams(bindparam("meters", type_=ARRAY(BigInteger)))
+
 
 @dataclass(frozen=True, slots=True)
 class MeterRow:
@@ -106,12 +115,8 @@ def histories(connection: Connection, rows: Sequence[MeterRow]) -> dict[int, His
     ids = [row.id for row in rows]
     decisions = in_force(connection, ids)
     excluded: dict[int, list[int]] = {}
-    for meter, at in connection.execute(
-        select(_snapshot.c.meter, _snapshot.c.observed_at).where(
-            any_of(connection, _snapshot.c.meter, ids), _snapshot.c.status != Status.GOOD
-        )
-    ):
-        excluded.setdefault(meter, []).append(at)
+    for row in _not_good(connection, ids):
+        excluded.setdefault(row[0], []).append(row[1])
     gaps: dict[int, list[Gap]] = {}
     for row in connection.execute(select(_gap).where(any_of(connection, _gap.c.meter, ids))):
         gaps.setdefault(row.meter, []).append(Gap(row.started_at, row.ended_at))
@@ -121,6 +126,12 @@ def histories(connection: Connection, rows: Sequence[MeterRow]) -> dict[int, His
         )
         for row in rows
     }
+
+
+def _not_good(connection: Connection, ids: Sequence[int]) -> Iterable[Row[Any]]:
+    if connection.dialect.name == "sqlite":
+        return connection.execute(_NOT_GOOD_SQLITE, {"meters": json.dumps(ids)})
+    return connection.execute(_NOT_GOOD_POSTGRESQL, {"meters": list(ids)})
 
 
 def in_force(connection: Connection, ids: Sequence[int]) -> dict[int, list[Decision]]:
