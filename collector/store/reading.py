@@ -116,7 +116,7 @@ def histories(connection: Connection, rows: Sequence[MeterRow]) -> dict[int, His
     decisions = in_force(connection, ids)
     excluded: dict[int, list[int]] = {}
     for row in _not_good(connection, ids):
-        excluded.setdefault(row[0], []).append(row[1])
+        excluded.setdefault(row.meter, []).append(row.observed_at)
     gaps: dict[int, list[Gap]] = {}
     for row in connection.execute(select(_gap).where(any_of(connection, _gap.c.meter, ids))):
         gaps.setdefault(row.meter, []).append(Gap(row.started_at, row.ended_at))
