@@ -115,8 +115,10 @@ def postgres_database(upgraded_postgres: str) -> Iterator[Database]:
     """An empty PostgreSQL database at the newest schema, for what only PostgreSQL does (mark such a test)."""
     database = Database(upgraded_postgres)
     with database.write() as connection:
-        tables = ", ".join(table.name for table in metadata.sorted_tables)
-        connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+        # A hundred times quicker than TRUNCATE, which makes new files.
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+        connection.exec_driver_sql("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'")
     yield database
     database.close()
 

@@ -12,8 +12,9 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -24,6 +25,7 @@ from collector.errors import ConfigError, IntegrityError, StorageError
 
 APPLICATION_ID = 0x75736763  # "usgc": tells our files from any other SQLite database
 _BUSY_SECONDS = 30
+_SWITCHES = 100
 _CORRUPT = ("malformed", "not a database", "disk image", "corrupt")
 
 
@@ -35,7 +37,7 @@ def database_url(text: str) -> URL:
     """
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: the port is no number
         raise ConfigError(
             "database.url is not a URL; write sqlite:///usage.db or postgresql://user@host/name"
         ) from None
@@ -81,7 +83,9 @@ class Database:
         """Where the database is, for people; never with a password."""
         if self.is_sqlite:
             return str(self.path)
-        return self.url.set(drivername="postgresql").render_as_string(hide_password=True)
+        # A password may also be an option of the connection.
+        options = {name: "***" if "password" in name else value for name, value in self.url.query.items()}
+        return self.url.set(drivername="postgresql", query=options).render_as_string(hide_password=True)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -132,10 +136,12 @@ class Database:
             StorageError: The file cannot be created.
         """
         path = self.path
-        if path is None or path.exists():
+        if path is None:
             return
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            return
         except OSError as error:
             raise StorageError(f"cannot create the database {path}: {error.strerror}") from None
 
@@ -148,12 +154,7 @@ class Database:
                 )
             yield
         except DBAPIError as error:
-            text = " ".join(str(error.orig).split())
-            if self.is_sqlite and any(word in text for word in _CORRUPT):
-                raise IntegrityError(
-                    f"the database {self.place} is damaged ({text}); it was left untouched: restore a backup"
-                ) from None
-            raise StorageError(f"the database {self.place} cannot be used: {text}") from None
+            raise _explanation(self.place, error.orig) from None
 
     def _engine(self, *, writing: bool, foreign_keys: bool = True) -> Engine:
         options: dict[str, object] = {"hide_parameters": True, "pool_size": self._pool_size, "max_overflow": 8}
@@ -175,11 +176,21 @@ class Database:
     def _engine_url(self) -> URL:
         if self.path is None:
             return self.url
-        # mode=rw: opening must never create a file silently.
         return self.url.set(
-            database=f"file:{self.path.as_posix()}",
-            query={"uri": "true", "mode": "rw", "timeout": str(_BUSY_SECONDS)},
+            database=_file_uri(self.path), query={"uri": "true", "mode": "rw", "timeout": str(_BUSY_SECONDS)}
         )
+
+
+def _file_uri(path: Path) -> str:
+    """Return the URI of a file for SQLite, to be opened with ``mode=rw``: opening must never create one silently."""
+    return f"file:{quote(path.as_posix())}"
+
+
+def _explanation(place: str, fault: BaseException | None) -> StorageError | IntegrityError:
+    text = " ".join(str(fault).split())
+    if isinstance(fault, sqlite3.Error) and any(word in text for word in _CORRUPT):
+        return IntegrityError(f"the database {place} is damaged ({text}); it was left untouched: restore a backup")
+    return StorageError(f"the database {place} cannot be used: {text}")
 
 
 def _read_only(connection: Connection) -> None:
@@ -208,14 +219,24 @@ def use_wal(path: Path) -> None:
     """Switch a SQLite file to write-ahead logging, which it then keeps.
 
     Raises:
-        StorageError: The file system does not allow it.
+        StorageError: The file is missing, or its file system does not allow it.
+        IntegrityError: The file is damaged.
     """
-    connection = sqlite3.connect(f"file:{path.as_posix()}?mode=rw", uri=True, timeout=_BUSY_SECONDS)
     try:
-        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        raise StorageError(f"the database {path} cannot be used: {error}") from None
-    finally:
-        connection.close()
+        with closing(sqlite3.connect(f"{_file_uri(path)}?mode=rw", uri=True, timeout=_BUSY_SECONDS)) as connection:
+            mode = _switched_to_wal(connection)
+    except sqlite3.Error as error:
+        raise _explanation(str(path), error) from None
     if mode != "wal":
         raise StorageError(f"{path} cannot use write-ahead logging (it stayed in {mode!r} mode); choose a local disk")
+
+
+def _switched_to_wal(connection: sqlite3.Connection) -> str:
+    """Return the mode after switching; while others use the file, wait for them and try again."""
+    for _ in range(_SWITCHES):
+        with suppress(sqlite3.OperationalError):
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        # Switching fails at once where it meets another; a transaction of one's own waits for its turn.
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("COMMIT")
+    return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])

@@ -63,6 +63,16 @@ def _require_ours_or_empty(database: Database, connection: Connection) -> None:
         raise StorageError(f"{database.place} is a SQLite database of another program; choose another file")
 
 
+def _require_upgradable(database: Database, connection: Connection) -> str | None:
+    """Return the revision of a database that an upgrade may write into."""
+    found = revision_of(connection)
+    if found is None:
+        _require_ours_or_empty(database, connection)
+    elif found > HEAD:
+        raise RevisionError(f"the database {database.place} has revision {found}, newer than this program's {HEAD}")
+    return found
+
+
 def upgrade(database: Database) -> tuple[str | None, str]:
     """Create the database if it is missing and bring it to the newest schema, in one transaction.
 
@@ -71,28 +81,31 @@ def upgrade(database: Database) -> tuple[str | None, str]:
 
     Raises:
         StorageError: The database cannot be created or written.
-        RevisionError: The database is newer than this program.
+        RevisionError: The database is newer than this program, or of a revision it does not know.
+        IntegrityError: The file is damaged.
     """
     from alembic import command  # noqa: PLC0415 - half a second that only an upgrade pays
     from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
 
     database.create_file()
     if database.path is not None:
+        with database.read() as connection:
+            _require_upgradable(database, connection)  # before the file is touched
         use_wal(database.path)
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
     with database.migrate() as connection:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
-        before = revision_of(connection)
-        if before is None:
-            _require_ours_or_empty(database, connection)
-        elif before > HEAD:
-            raise RevisionError(
-                f"the database {database.place} has revision {before}, newer than this program's {HEAD}"
-            )
+        before = _require_upgradable(database, connection)
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise RevisionError(
+                f"the database {database.place} has revision {before}, which this program does not know: {error}"
+            ) from None
         if database.is_sqlite and connection.execute(text("PRAGMA foreign_key_check")).first() is not None:
             raise IntegrityError(f"rows of {database.place} lost what they belong to; nothing was changed")
     return before, HEAD

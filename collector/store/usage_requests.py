@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
 
 from collector.domain.digest import ChangeFact
 from collector.domain.instants import micros_of
@@ -21,6 +21,13 @@ from collector.store.rows import any_text_of
 
 _request = schema.usage_request
 _change = schema.usage_request_change
+
+# SQLite would read every record the account ever had; the partial index holds only those that are still listed.
+_LISTED_SQLITE = text("""
+    SELECT request_id FROM usage_request INDEXED BY ix_usage_request_listed
+     WHERE account = :account AND last_seen_at IS NULL
+""")
+_LISTED_POSTGRESQL = text("SELECT request_id FROM usage_request WHERE account = :account AND last_seen_at IS NULL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +79,10 @@ def _micros(instant: datetime | None) -> int | None:
 def compare(connection: Connection, account: int, seen: Sequence[RequestRecord]) -> Listing:
     """Return what ``seen``, each id once, changes in the account's records."""
     by_id = {record.request_id: record for record in seen}
+    listed = _listed_by(connection, account)
+    wanted = list({*by_id, *listed})
     rows = connection.execute(
-        select(_request).where(
-            _request.c.account == account,
-            or_(_request.c.last_seen_at.is_(None), any_text_of(connection, _request.c.request_id, list(by_id))),
-        )
+        select(_request).where(_request.c.account == account, any_text_of(connection, _request.c.request_id, wanted))
     ).all()
     known = {row.request_id: _record(row) for row in rows}
     changes = [one for record in seen if (one := _change_by(known.get(record.request_id), record)) is not None]
@@ -86,6 +92,12 @@ def compare(connection: Connection, account: int, seen: Sequence[RequestRecord])
         tuple(row.request_id for row in rows if row.last_seen_at is not None),
         tuple(row.request_id for row in rows if row.last_seen_at is None and row.request_id not in by_id),
     )
+
+
+def _listed_by(connection: Connection, account: int) -> Sequence[str]:
+    """Return the ids the provider listed last time."""
+    statement = _LISTED_SQLITE if connection.dialect.name == "sqlite" else _LISTED_POSTGRESQL
+    return connection.scalars(statement, {"account": account}).all()
 
 
 _KEPT_OUT = frozenset({ChangeKind.REGRESSION, ChangeKind.CONFLICT})

@@ -45,8 +45,8 @@ def upgrade() -> None:
         sa.Column("unit", sa.Text(), nullable=False),
         sa.Column("scale", sa.SmallInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.CheckConstraint("kind in ('counter', 'gauge')", name="ck_meter_kind"),
-        sa.CheckConstraint("scale between 0 and 18", name="ck_meter_scale"),
+        sa.CheckConstraint("kind in ('counter', 'gauge')", name=op.f("ck_meter_kind")),
+        sa.CheckConstraint("scale between 0 and 18", name=op.f("ck_meter_scale")),
         sa.ForeignKeyConstraint(["account"], ["account.id"], name="fk_meter_account_account"),
         sa.PrimaryKeyConstraint("id", name="pk_meter"),
         sa.UniqueConstraint("account", "name", name="uq_meter_account_name"),
@@ -70,7 +70,7 @@ def upgrade() -> None:
         sa.Column("rejections", sa.Text(), comment="JSON list of what was refused alone, and why"),
         sa.Column("body", sa.LargeBinary(), comment="the first bytes of a refused answer, keys removed"),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.CheckConstraint("kind in ('poll', 'import')", name="ck_poll_kind"),
+        sa.CheckConstraint("kind in ('poll', 'import')", name=op.f("ck_poll_kind")),
         sa.ForeignKeyConstraint(["account"], ["account.id"], name="fk_poll_account_account"),
         sa.PrimaryKeyConstraint("account", "id", name="pk_poll"),
         sqlite_with_rowid=False,
@@ -112,7 +112,7 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("superseded_by", ROW_ID),
-        sa.CheckConstraint("kind in ('held', 'glitch', 'reset', 'correction')", name="ck_decision_kind"),
+        sa.CheckConstraint("kind in ('held', 'glitch', 'reset', 'correction')", name=op.f("ck_decision_kind")),
         sa.ForeignKeyConstraint(
             ["meter", "superseded_by"],
             ["decision.meter", "decision.id"],
@@ -135,7 +135,7 @@ def upgrade() -> None:
         sa.Column("meter", ROW_ID, nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("ended_at > started_at", name="ck_gap_length"),
+        sa.CheckConstraint("ended_at > started_at", name=op.f("ck_gap_length")),
         sa.ForeignKeyConstraint(["meter"], ["meter.id"], name="fk_gap_meter_meter"),
         sa.PrimaryKeyConstraint("meter", "started_at", name="pk_gap"),
         sqlite_with_rowid=False,
@@ -150,9 +150,9 @@ def upgrade() -> None:
             "number", sa.BigInteger(), nullable=False, comment="counts the meter's snapshots from 1, in order of time"
         ),
         sa.Column("status", sa.SmallInteger(), nullable=False, comment="0 good, 1 held, 2 excluded"),
-        sa.CheckConstraint("confirmed_at >= observed_at", name="ck_snapshot_confirmed"),
-        sa.CheckConstraint("status in (0, 1, 2)", name="ck_snapshot_status"),
-        sa.CheckConstraint("value >= 0", name="ck_snapshot_value"),
+        sa.CheckConstraint("confirmed_at >= observed_at", name=op.f("ck_snapshot_confirmed")),
+        sa.CheckConstraint("status in (0, 1, 2)", name=op.f("ck_snapshot_status")),
+        sa.CheckConstraint("value >= 0", name=op.f("ck_snapshot_value")),
         sa.ForeignKeyConstraint(["meter"], ["meter.id"], name="fk_snapshot_meter_meter"),
         sa.PrimaryKeyConstraint("meter", "observed_at", name="pk_snapshot"),
         sqlite_with_rowid=False,
@@ -175,7 +175,9 @@ def upgrade() -> None:
         sa.Column("created_at", INSTANT),
         sa.Column("completed_at", INSTANT),
         sa.Column("credits_used", QUANTITY),
-        sa.CheckConstraint("kind in ('new', 'update', 'regression', 'conflict')", name="ck_usage_request_change_kind"),
+        sa.CheckConstraint(
+            "kind in ('new', 'update', 'regression', 'conflict')", name=op.f("ck_usage_request_change_kind")
+        ),
         sa.ForeignKeyConstraint(
             ["account", "poll"], ["poll.account", "poll.id"], name="fk_usage_request_change_account_poll_poll"
         ),

@@ -30,7 +30,7 @@ class Folded:
     statuses: dict[int, Status] = field(default_factory=dict)
     in_force: list[Decision] = field(default_factory=list)
     made: list[Decision] = field(default_factory=list)
-    course: Course = Course()
+    course: Course = field(default_factory=Course)
 
     @property
     def letters(self) -> str:

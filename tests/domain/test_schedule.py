@@ -85,7 +85,7 @@ def test_slots_are_the_interval_apart(make_account: Make) -> None:
         ("America/Santiago", date(2026, 9, 5), {23, 24}),
         ("Australia/Lord_Howe", date(2026, 10, 3), {23.5, 24}),
     ],
-    ids=lambda value: str(value),
+    ids=str,
 )
 @pytest.mark.parametrize("name", ["nellie-prod", "nected-dev", "a", "account-92"])
 @pytest.mark.parametrize("every", [timedelta(minutes=5), timedelta(hours=7), timedelta(days=2)], ids=str)
