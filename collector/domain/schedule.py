@@ -20,10 +20,10 @@ from collector.domain.accounts import Account
 from collector.domain.calendar import day_of, start_of_day
 from collector.domain.instants import EPOCH
 
-_LEAD = timedelta(seconds=3)
-_TRAIL = timedelta(seconds=1)
+_LEAD = timedelta(seconds=6)
+_TRAIL = timedelta(seconds=5)
 _SPREAD = timedelta(seconds=25)
-_FLOOR = timedelta(seconds=1)
+_MOST_FLOOR = timedelta(seconds=10)
 _FIRST_BACKOFF = timedelta(minutes=1)
 _MOST_BACKOFF = timedelta(minutes=15)
 _PATIENT_AFTER = 5
@@ -70,17 +70,22 @@ def next_poll_at(account: Account, now: datetime, failure: Failure | None = None
 
 
 def _next_slot(account: Account, now: datetime, every: timedelta, phase: float) -> datetime:
-    slot = _on_grid(now, every, phase)
+    """Return the next slot or side of a midnight, but no poll within ten seconds of the last one."""
+    earliest = now + min(_MOST_FLOOR, every * 0.9)
+    slot = max(_on_grid(now, every, phase), earliest)
     for boundary in _boundaries(account, now):
-        before = boundary - _LEAD - _SPREAD * phase
+        before = max(boundary - _LEAD - _SPREAD * phase, earliest)
         after = boundary + _TRAIL + _SPREAD * phase
-        slot = min([slot, *(edge for edge in (before, after) if edge > now + _FLOOR)])
+        if before < boundary and boundary - _LEAD - _SPREAD * phase > now:
+            slot = min(slot, before)
+        if after > now:
+            slot = min(slot, max(after, earliest))
     return slot
 
 
 def _on_grid(now: datetime, every: timedelta, phase: float) -> datetime:
     shift = every * phase
-    count = (now + _FLOOR - EPOCH - shift) // every + 1
+    count = (now - EPOCH - shift) // every + 1
     return EPOCH + shift + every * count
 
 

@@ -44,14 +44,22 @@ def test_the_next_poll_is_always_ahead_and_at_most_one_interval_away(
     make_account: Make, name: str, now: datetime, every: timedelta
 ) -> None:
     at = next_poll_at(make_account(name, poll_every=every), now)
-    assert timedelta(seconds=1) < at - now <= every + timedelta(seconds=1)
+    assert now < at <= now + every
 
 
 @given(NAMES, INSTANTS.filter(lambda now: 1 <= now.hour < 22), st.integers(5, 3600))
 def test_slots_lie_on_a_grid_of_the_accounts_own(make_account: Make, name: str, now: datetime, seconds: int) -> None:
     every = timedelta(seconds=seconds)
     at = next_poll_at(make_account(name, poll_every=every), now)
-    assert (at - EPOCH) % every == every * phase_of(name)
+    assert (at - EPOCH) % every == every * phase_of(name) or at - now == min(timedelta(seconds=10), every * 0.9)
+
+
+@given(NAMES, INSTANTS, INTERVALS)
+def test_no_poll_follows_another_within_ten_seconds(
+    make_account: Make, name: str, now: datetime, every: timedelta
+) -> None:
+    at = next_poll_at(make_account(name, poll_every=every), now)
+    assert at - now >= min(timedelta(seconds=10), every * 0.9)
 
 
 def test_a_late_poll_does_not_shift_the_slots(make_account: Make) -> None:
@@ -97,8 +105,8 @@ def test_each_local_midnight_has_a_poll_just_before_and_just_after(
     assert {(end - start) / timedelta(hours=1) for _, start, end in days} == hours
     found = polls(account, days[0][1] - timedelta(hours=1), days[-1][2] + timedelta(hours=1))
     for midnight in [days[0][1], *(end for _, _, end in days)]:
-        assert any(timedelta(seconds=3) <= midnight - at <= timedelta(seconds=28) for at in found)
-        assert any(timedelta(seconds=1) <= at - midnight <= timedelta(seconds=26) for at in found)
+        assert any(timedelta(0) < midnight - at <= timedelta(seconds=31) for at in found)
+        assert any(timedelta(0) < at - midnight <= timedelta(seconds=30) for at in found)
 
 
 def test_midnight_costs_at_most_two_polls_more_a_day(make_account: Make) -> None:
@@ -161,12 +169,13 @@ def test_a_short_retry_after_does_not_shorten_the_backoff(make_account: Make) ->
 def test_ten_thousand_accounts_spread_evenly_over_the_interval(make_account: Make) -> None:
     due = [next_poll_at(make_account(f"account-{number}"), NOON) for number in range(10_000)]
     per_second = Counter((at - NOON) // timedelta(seconds=1) for at in due)
-    assert len(per_second) == 300
-    assert max(per_second.values()) < 70  # 33 on average
+    # Those within ten seconds of now come ten seconds later, together; the others keep their places.
+    assert len(per_second) == 290
+    assert sorted(per_second.values())[-2] < 70  # 33 on average
 
 
 def test_ten_thousand_accounts_spread_around_midnight(make_account: Make) -> None:
-    before = datetime(2026, 3, 10, 23, 59, 30, tzinfo=UTC)
+    before = datetime(2026, 3, 10, 23, 59, 15, tzinfo=UTC)
     accounts = [make_account(f"account-{number}", poll_every=timedelta(days=9)) for number in range(10_000)]
     per_second = Counter((next_poll_at(one, before) - before) // timedelta(seconds=1) for one in accounts)
     assert max(per_second.values()) < 600  # 400 on average
