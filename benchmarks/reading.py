@@ -51,8 +51,8 @@ def fill(path: Path, count: int, days: int, every: int) -> None:
             at = micros_of(START) + number * every * SECOND
             rows.append((meter, at, value, number + 1))
         connection.executemany(
-            "INSERT INTO snapshot (meter, observed_at, confirmed_at, value, number, status) VALUES (?, ?, ?, ?, ?, 0)",
-            [(meter, at, at, value, number) for meter, at, value, number in rows],
+            "INSERT INTO snapshot (meter, observed_at, value, number, status) VALUES (?, ?, ?, ?, 0)",
+            rows,
         )
     connection.commit()
     connection.execute("ANALYZE")

@@ -19,7 +19,7 @@ from collector.domain.instants import format_instant, instant_of
 from collector.errors import UsageError
 from collector.store import schema
 from collector.store.rows import any_of, any_text_of
-from collector.store.snapshots import settle
+from collector.store.snapshots import SnapshotRow, settle
 
 _snapshot = schema.snapshot
 _decision = schema.decision
@@ -150,7 +150,7 @@ def decide(
     return _replace(connection, meter, touched, refolded.decisions, observed_at, decided_at)
 
 
-def _fold_row(course: Course, row: Row[Any], terms: Terms, pin: Pin | None, refolded: _Refolded) -> Course:
+def _fold_row(course: Course, row: SnapshotRow, terms: Terms, pin: Pin | None, refolded: _Refolded) -> Course:
     """Fold a stored snapshot: its observation and, if it was confirmed, the confirmation."""
     done = step(course, Observation(row.observed_at, row.value), terms, pin)
     refolded.take(done)
@@ -170,11 +170,11 @@ def _fold_row(course: Course, row: Row[Any], terms: Terms, pin: Pin | None, refo
     return confirmed.course
 
 
-def _undisputed_before(connection: Connection, meter: int, at: int) -> Row[Any] | None:
+def _undisputed_before(connection: Connection, meter: int, at: int) -> SnapshotRow | None:
     """Return the last good snapshot before ``at`` about which nothing was decided."""
     about = select(_decision.c.at).where(_decision.c.meter == meter, _decision.c.superseded_by.is_(None))
     return connection.execute(
-        select(_snapshot)
+        select(*schema.snapshot_columns)
         .where(
             _snapshot.c.meter == meter,
             _snapshot.c.observed_at < at,
@@ -212,11 +212,11 @@ def _in_force_after(connection: Connection, meter: int, at: int) -> dict[int, De
     }
 
 
-def _rows_after(connection: Connection, meter: int, at: int) -> Iterator[Row[Any]]:
+def _rows_after(connection: Connection, meter: int, at: int) -> Iterator[SnapshotRow]:
     """Yield the meter's snapshots after ``at`` in order of time, a few hundred at once."""
     while True:
         rows = connection.execute(
-            select(_snapshot)
+            select(*schema.snapshot_columns)
             .where(_snapshot.c.meter == meter, _snapshot.c.observed_at > at)
             .order_by(_snapshot.c.observed_at)
             .limit(_CHUNK)

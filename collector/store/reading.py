@@ -103,8 +103,9 @@ def _newest(connection: Connection, ids: Sequence[int], *, any_status: bool) -> 
     if not any_status:
         at = at.where(inner.c.status == Status.GOOD)
     newest = (_snapshot.c.meter == _meter.c.id) & (_snapshot.c.observed_at == at.correlate(_meter).scalar_subquery())
+    confirmed = func.coalesce(_snapshot.c.confirmed_at, _snapshot.c.observed_at).label("confirmed_at")
     return connection.execute(
-        select(_meter.c.id, _snapshot.c.confirmed_at, _snapshot.c.value)
+        select(_meter.c.id, confirmed, _snapshot.c.value)
         .select_from(_meter.join(_snapshot, newest))
         .where(any_of(connection, _meter.c.id, ids))
     )
@@ -153,7 +154,7 @@ def in_force(connection: Connection, ids: Sequence[int]) -> dict[int, list[Decis
 
 _LOOK_UP_SQLITE = text("""
     SELECT wanted.meter, wanted.at,
-           prior.observed_at, prior.confirmed_at, prior.value, prior.number,
+           prior.observed_at, coalesce(prior.confirmed_at, prior.observed_at), prior.value, prior.number,
            later.observed_at, later.value
       FROM (SELECT CAST(per_meter.key AS INTEGER) AS meter, boundary.value AS at
               FROM json_each(:wanted) AS per_meter, json_each(per_meter.value) AS boundary) AS wanted
@@ -169,7 +170,7 @@ _LOOK_UP_SQLITE = text("""
 
 _LOOK_UP_POSTGRESQL = text("""
     SELECT wanted.meter, wanted.at,
-           prior.observed_at, prior.confirmed_at, prior.value, prior.number,
+           prior.observed_at, coalesce(prior.confirmed_at, prior.observed_at), prior.value, prior.number,
            later.observed_at, later.value
       FROM unnest(:meters, :ats) AS wanted (meter, at)
       LEFT JOIN LATERAL (SELECT s.observed_at, s.confirmed_at, s.value, s.number FROM snapshot AS s

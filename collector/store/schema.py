@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
     text,
 )
 
@@ -98,7 +99,7 @@ snapshot = Table(
     metadata,
     Column("meter", RowId, nullable=False),
     Column("observed_at", BigInteger, nullable=False),
-    Column("confirmed_at", BigInteger, nullable=False, comment="until when the same value was seen"),
+    Column("confirmed_at", BigInteger, comment="until when the same value was seen; empty where it was seen once"),
     Column("value", Quantity, nullable=False),
     Column("number", BigInteger, nullable=False, comment="counts the meter's snapshots from 1, in order of time"),
     Column("status", SmallInteger, nullable=False, comment="0 good, 1 held, 2 excluded"),
@@ -108,6 +109,15 @@ snapshot = Table(
     CheckConstraint("confirmed_at >= observed_at", name="confirmed"),
     CheckConstraint("status in (0, 1, 2)", name="status"),
     sqlite_with_rowid=False,
+)
+# A busy counter's snapshots are seen once: empty instead of a second instant saves a quarter of every row.
+snapshot_columns = (
+    snapshot.c.meter,
+    snapshot.c.observed_at,
+    func.coalesce(snapshot.c.confirmed_at, snapshot.c.observed_at).label("confirmed_at"),
+    snapshot.c.value,
+    snapshot.c.number,
+    snapshot.c.status,
 )
 Index(
     "ix_snapshot_not_good",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
@@ -18,6 +18,9 @@ from collector.store import schema
 
 _snapshot = schema.snapshot
 _decision = schema.decision
+
+SnapshotRow: TypeAlias = "Row[Any, Any, Any, Any, Any, Any]"
+"""A row of ``schema.snapshot_columns``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ def tail_of(connection: Connection, meter: int) -> Tail:
         .scalar_subquery()
     )
     rows = connection.execute(
-        select(_snapshot)
+        select(*schema.snapshot_columns)
         .where(_snapshot.c.meter == meter, _snapshot.c.observed_at >= last_good)
         .order_by(_snapshot.c.observed_at)
     ).all()
@@ -62,7 +65,7 @@ def tail_of(connection: Connection, meter: int) -> Tail:
     )
 
 
-def course_of(rows: Sequence[Row[Any]]) -> Course:
+def course_of(rows: Sequence[SnapshotRow]) -> Course:
     """Return the course after ``rows``: a good snapshot and those that followed it, in order of time."""
     good = rows[0]
     held = tuple(Observation(row.observed_at, row.value) for row in rows[1:] if row.status == Status.HELD)
@@ -100,7 +103,6 @@ def enter(
             insert(_snapshot).values(
                 meter=meter,
                 observed_at=seen.at,
-                confirmed_at=seen.at,
                 value=seen.value,
                 number=tail.number + 1,
                 status=done.statuses[seen.at],

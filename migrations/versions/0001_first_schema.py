@@ -144,7 +144,11 @@ def upgrade() -> None:
         "snapshot",
         sa.Column("meter", ROW_ID, nullable=False),
         sa.Column("observed_at", sa.BigInteger(), nullable=False),
-        sa.Column("confirmed_at", sa.BigInteger(), nullable=False, comment="until when the same value was seen"),
+        sa.Column(
+            "confirmed_at",
+            sa.BigInteger(),
+            comment="until when the same value was seen; empty where it was seen once",
+        ),
         sa.Column("value", QUANTITY, nullable=False),
         sa.Column(
             "number", sa.BigInteger(), nullable=False, comment="counts the meter's snapshots from 1, in order of time"

@@ -103,8 +103,9 @@ class Desk:
     def rows(self, table: str) -> list[Any]:
         """Return every row of a table in order of its key."""
         found = schema.metadata.tables[table]
+        columns = schema.snapshot_columns if table == "snapshot" else found.columns
         with self.database.read() as connection:
-            return list(connection.execute(select(found).order_by(*found.primary_key.columns)).all())
+            return list(connection.execute(select(*columns).order_by(*found.primary_key.columns)).all())
 
     def courses(self, meter: str = "credits") -> list[tuple[float, float, int, int]]:
         """Return a meter's snapshots as seconds observed and confirmed, value and status."""
