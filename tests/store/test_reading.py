@@ -66,7 +66,7 @@ def store(database: Database, make_account: Make, courses: Sequence[list[Row]]) 
                 {
                     "meter": meter,
                     "observed_at": row.observed,
-                    "confirmed_at": row.confirmed,
+                    "confirmed_at": row.confirmed if row.confirmed > row.observed else None,
                     "value": row.value,
                     "number": row.number,
                     "status": row.status,

@@ -39,7 +39,6 @@ def fill(database: Database, row: AccountRow, numbers: range) -> None:
                 {
                     "meter": meter,
                     "observed_at": BEGUN + index * EVERY,
-                    "confirmed_at": BEGUN + index * EVERY,
                     "value": index,
                     "number": index + 1,
                     "status": 2 if index % NOT_GOOD == NOT_GOOD - 1 else 0,

@@ -69,6 +69,11 @@ class TestOnePoll:
             credits_desk.poll(second, {"credits": 8750})
         assert credits_desk.courses() == [(0, 600, 8750, 0)]
 
+    def test_a_value_seen_once_keeps_one_instant(self, credits_desk: Desk, dump: Callable[[], Dump]) -> None:
+        credits_desk.poll(0, {"credits": 8750})
+        ((_, observed, confirmed, *_),) = dump()["snapshot"]
+        assert (observed, confirmed) == (credits_desk.micros(0), None)
+
     def test_a_changed_value_is_a_row(self, credits_desk: Desk) -> None:
         for second, value in ((0, 8750), (300, 8750), (600, 9000), (900, 9000)):
             credits_desk.poll(second, {"credits": value})
