@@ -1,0 +1,63 @@
+# Every target sets up .venv first, if anything has changed since the last time. It needs Python 3.11 or newer and pip.
+.DEFAULT_GOAL := help
+.PHONY: help run simulate test lint types imports format format-check coverage lock wheel clean bootstrap
+
+PYTHON ?=
+PYTEST ?=
+UPGRADE ?=
+BIN := .venv/bin
+# Tests that measure time; being measured slows them, so they run apart.
+TIMED := within_50_ms
+
+# What belongs to another environment must not leak into this one.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+bootstrap:
+	@PYTHON="$(PYTHON)" sh .ci/bootstrap
+
+run: bootstrap ## Collect: the real APIs with NECTED_API_KEY or NELLIE_API_KEY, else the bundled simulator
+	@$(BIN)/python -I -m collector.app.first_run
+
+simulate: bootstrap ## Keep the simulated APIs of `make run` answering, until Ctrl-C
+	@$(BIN)/python -I -m collector.app.demonstration
+
+test: bootstrap ## Run the whole test suite; make test PYTEST='-k daily' runs a part
+	@$(BIN)/python -m pytest $(PYTEST)
+
+lint: bootstrap ## Look for mistakes and broken house rules (ruff)
+	@$(BIN)/ruff check
+
+types: bootstrap ## Check types (mypy, strict)
+	@$(BIN)/mypy
+
+imports: bootstrap ## Prove that imports go down only (import-linter)
+	@$(BIN)/lint-imports
+
+format: bootstrap ## Format the code and apply safe fixes (ruff)
+	@$(BIN)/ruff check --fix-only --quiet
+	@$(BIN)/ruff format
+
+format-check: bootstrap ## Say which files are not formatted
+	@$(BIN)/ruff format --check
+
+coverage: bootstrap ## Run the tests and hold the coverage: 95 % overall, 100 % of collector/domain
+	@$(BIN)/coverage erase
+	@$(BIN)/python -m pytest --quiet -k '$(TIMED)'
+	@$(BIN)/coverage run -m pytest -k 'not $(TIMED)' $(PYTEST)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --fail-under=95
+	@$(BIN)/coverage report --include='collector/domain/*' --fail-under=100
+
+lock: bootstrap ## Write requirements.lock anew from pyproject.toml; make lock UPGRADE=--upgrade takes newer versions
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --quiet $(UPGRADE) --output-file requirements.lock
+
+wheel: bootstrap ## Build the wheel into dist/
+	@$(BIN)/python -m hatchling build --target wheel
+
+clean: ## Remove what was built and cached; .venv, settings and databases stay
+	@rm -rf build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find collector reports migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +
