@@ -1,22 +1,41 @@
 """Exhaustion: the day a quota ends, with an interval, or an honest ``lasts``, ``exhausted`` or ``unknown``.
 
+    ──[ period ──────── seen ╌╌╌ now ╌╌╌╌╌ exhausts_on ╌╌╌╌╌╌ )──      ── observed   ╌╌ expected
+                        └ used     earliest ┘     └ latest
+
+What is used is known up to the last good value; usage from there on is expected, also what lies between it and now.
 ``exhausts_on`` is the median day, ``earliest`` and ``latest`` bound the 80 % interval; a bound that falls behind the
-period's end is empty. ``probability`` is that of running out before the period ends.
+period's end is empty. ``probability`` is that of running out before the period ends. ``reason`` says why the outlook is
+unknown, and whatever else a reader must know to judge it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from statistics import NormalDist
-from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
-from collector.domain.calendar import day_of, start_of_day
-from collector.domain.quota import Allowance, Used
-from reports.forecast import LEAST_DAYS, METHOD, Course, Profile, course, weekday_profile
+from collector.domain.calendar import day_of
+from collector.domain.instants import instant_of
+from collector.errors import CollectorError
+from reports.forecast import (
+    LEAST_DAYS,
+    METHOD,
+    MOST_DAYS,
+    Course,
+    Profile,
+    course,
+    days_ahead,
+    observed_days,
+    weekday_profile,
+)
+from reports.frames import INSTANT, frame_of
 from reports.standing import QuotaStanding
+from reports.windows import Window, local_days
 
 COLUMNS = (
     "account",
@@ -37,8 +56,38 @@ COLUMNS = (
     "method",
     "reason",
 )
-_LIFETIME_HORIZON = 3650
+SCHEMA = {
+    **dict.fromkeys(COLUMNS, "str"),
+    **dict.fromkeys(("quota", "used", "remaining", "projected_usage"), "Int64"),
+    **dict.fromkeys(("period_start", "period_end"), INSTANT),
+    **dict.fromkeys(("probability", "per_day"), "float64"),
+    "scale": "int64",
+}
+_DAY = timedelta(days=1)
+_LIFETIME_YEARS = 10
+_LIFETIME_HORIZON = timedelta(days=365 * _LIFETIME_YEARS)
+_STALE = timedelta(days=1)
+_TOO_OLD = timedelta(days=MOST_DAYS)
+_LARGEST = 2**63
 _NORMAL = NormalDist()
+
+_Fields = dict[str, object]
+
+
+def days_needed(standing: QuotaStanding) -> Sequence[Window]:
+    """Return the local days that a row of ``exhaustion`` is computed from: the profile's weeks before the last value.
+
+    Where the quota is used up also the days since its window began, to tell on which of them that happened.
+    """
+    if standing.allowance is None or standing.used is None:
+        return ()
+    first = day_of(instant_of(standing.row.last_at), standing.zone) - timedelta(days=MOST_DAYS)
+    if standing.exhausted:
+        period = standing.allowance.period
+        if period is None:
+            return local_days(standing.row, standing.zone, None, None)
+        first = min(first, day_of(period.start, standing.zone))
+    return local_days(standing.row, standing.zone, first, None)
 
 
 def exhaustion(
@@ -48,30 +97,34 @@ def exhaustion(
 
     Args:
         standings: Where the quotas stand, in the order of the report.
-        days: Daily deltas by account and meter, as ``reports.daily.daily_deltas`` returns them.
+        days: By account and meter the daily deltas of ``days_needed``, as ``reports.daily.daily_deltas`` returns them;
+            a meter may be missing.
         now: The instant of the question.
 
     Returns:
-        One row per standing, index 0…n-1. ``quota, used, remaining`` Int64 in the meter's smallest unit (NA without a
-        quota); ``period_start, period_end`` datetime64[us, UTC] (NaT for a lifetime quota); ``status`` one of
-        ``exhausted, exhausts, lasts, unknown``; ``exhausts_on, earliest, latest`` str dates or NA; ``probability``
-        float64 0..1 or NaN; ``per_day`` float64 units expected of an average day; ``projected_usage`` Int64 in the
-        smallest unit at the period's end; ``method``, ``reason`` str or NA; ``scale`` int64.
+        One row per standing, index 0…n-1. ``account, meter, unit`` str; ``quota, used, remaining`` Int64 in the meter's
+        smallest unit (NA without a quota, the last two also before the first value of the period); ``period_start,
+        period_end`` datetime64[us, UTC] (NaT for a lifetime quota); ``status`` str, one of ``exhausted, exhausts,
+        lasts, unknown``; ``exhausts_on, earliest, latest`` str dates or missing, in this order of time: earliest,
+        exhausts_on, latest; ``probability`` float64 0..1 or NaN; ``per_day`` float64 whole units expected of an average
+        day; ``projected_usage`` Int64 in the smallest unit at the period's end, NA for a lifetime quota; ``method``,
+        ``reason`` str or missing; ``scale`` int64. No rows for no standings. Under seven whole days observed, or with
+        no usage in them, ``status`` is ``unknown`` and ``reason`` says so.
+
+    Raises:
+        CollectorError: An amount beyond 64 bits, which no frame can hold exactly.
     """
     rows = [_row(one, days.get((one.row.account, one.row.name)), now) for one in standings]
-    frame = pd.DataFrame.from_records(rows, columns=[*COLUMNS, "scale"])
-    whole = dict.fromkeys(("quota", "used", "remaining", "projected_usage"), "Int64")
-    instants = dict.fromkeys(("period_start", "period_end"), "datetime64[us, UTC]")
-    return frame.astype({**whole, **instants, "probability": "float64", "per_day": "float64", "scale": "int64"})
+    return frame_of({name: [row.get(name) for row in rows] for name in SCHEMA}, SCHEMA)
 
 
-def _row(standing: QuotaStanding, days: pd.DataFrame | None, now: datetime) -> dict[str, object]:
-    allowance, used = standing.allowance, standing.used
-    row: dict[str, object] = {
-        "account": standing.row.account,
-        "meter": standing.row.name,
-        "unit": standing.row.unit,
-        "scale": standing.row.scale,
+def _row(standing: QuotaStanding, days: pd.DataFrame | None, now: datetime) -> _Fields:
+    allowance, used, meter = standing.allowance, standing.used, standing.row
+    row: _Fields = {
+        "account": meter.account,
+        "meter": meter.name,
+        "unit": meter.unit,
+        "scale": meter.scale,
         "status": "unknown",
     }
     if allowance is None:
@@ -79,74 +132,124 @@ def _row(standing: QuotaStanding, days: pd.DataFrame | None, now: datetime) -> d
     row["quota"] = allowance.quota.amount
     if allowance.period is not None:
         row |= {"period_start": allowance.period.start, "period_end": allowance.period.end}
-    if used is None:
+    if used is None or standing.remaining is None:
         return {**row, "reason": "nothing was observed yet in this billing period"}
+    if max(abs(used.amount), standing.remaining) >= _LARGEST:
+        raise CollectorError(f"what is used of {meter.account}/{meter.name} does not fit into 64 bits")
     row |= {"used": used.amount, "remaining": standing.remaining}
-    if not used.complete:
-        row["reason"] = "the history begins within this billing period: what was used before it is not counted"
-    if used.amount >= allowance.quota.amount:
-        crossed = _crossed_on(allowance, used, days, standing.agreement.zone)
-        return {**row, "status": "exhausted", "exhausts_on": crossed, "probability": 1.0}
-    return row | _outlook(standing, allowance, used, days, now)
+    row |= _exhausted(standing, days, now) if standing.exhausted else _outlook(standing, days, now)
+    reasons = [*([row["reason"]] if "reason" in row else []), *_remarks(standing, now)]
+    return {**row, "reason": "; ".join(map(str, reasons)) or None}
 
 
-def _crossed_on(allowance: Allowance, used: Used, days: pd.DataFrame | None, zone: ZoneInfo) -> str | None:
-    """Return the day on which the quota was used up, going back from what is used now."""
-    if days is None or days.empty:
-        return None
-    period = allowance.period
-    first = None if period is None else day_of(period.start, zone).isoformat()
-    usage = days if first is None else days.loc[days["day"] >= first]
-    at_end_of_day = used.amount - usage["usage"].astype(object)[::-1].cumsum().shift(1, fill_value=0)[::-1]
-    crossed = usage.loc[at_end_of_day >= allowance.quota.amount, "day"]
-    before = usage.loc[at_end_of_day < allowance.quota.amount, "day"]
-    # Without a day that still had something left, the quota was used up before the history began.
-    return str(crossed.iloc[0]) if len(crossed) and (len(before) or (used.complete and first is not None)) else None
+def _remarks(standing: QuotaStanding, now: datetime) -> Iterator[str]:
+    """Yield what a reader must know to judge the row, whatever it says."""
+    if standing.used is not None and not standing.used.complete:
+        yield "the history begins within this billing period: what was used before it is not counted"
+    if standing.row.latest < standing.row.good_value:
+        yield "a fall of the counter is not yet decided"
+    age = now - standing.seen_at
+    if age > _STALE:
+        yield f"the last value is {_age(age)} old"
 
 
-def _outlook(
-    standing: QuotaStanding, allowance: Allowance, used: Used, days: pd.DataFrame | None, now: datetime
-) -> dict[str, object]:
-    profile = None if days is None else _profile(days, standing.row.scale)
+def _age(age: timedelta) -> str:
+    return f"{age.days} days" if age >= 2 * _DAY else f"{age // timedelta(hours=1)} hours"
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What is expected from the last good value on, until the period (or the horizon of a lifetime) ends."""
+
+    profile: Profile
+    course: Course
+    fields: _Fields
+
+
+def _expected(standing: QuotaStanding, days: pd.DataFrame | None, now: datetime) -> _Expected | str:
+    """Return what is expected, or why nothing can be."""
+    age = now - standing.seen_at
+    if age > _TOO_OLD:
+        return f"no forecast from values that end more than {MOST_DAYS} days ago"
+    profile = None if days is None else weekday_profile(days)
     if profile is None:
-        return {"reason": f"fewer than {LEAST_DAYS} whole days of history"}
-    if profile.per_day <= 0:
-        return {"per_day": 0.0, "method": METHOD, "reason": "no usage in the last days to project"}
-    today = day_of(now, standing.agreement.zone)
-    horizon = _LIFETIME_HORIZON
-    if allowance.period is not None:
-        horizon = max(1, (allowance.period.ends_on - today).days)
-    ahead = course(profile, today, _rest_of(today, now, standing.agreement.zone), horizon)
-    remaining = (allowance.quota.amount - used.amount) / 10**standing.row.scale
-    outlook = {"per_day": round(profile.per_day, 6), "method": METHOD, **_dates(ahead, remaining)}
-    if allowance.period is not None:
-        projected = used.amount + round(float(ahead.mean[-1]) * 10**standing.row.scale)
-        outlook["projected_usage"] = projected
-    elif outlook["status"] == "lasts":
-        outlook["reason"] = f"at this rate it lasts longer than {_LIFETIME_HORIZON // 365} years"
-    return outlook
+        count = 0 if days is None else int(observed_days(days).sum())
+        return f"{count} of the {LEAST_DAYS} whole days that a forecast needs were observed"
+    period = None if standing.allowance is None else standing.allowance.period
+    end = standing.seen_at + _LIFETIME_HORIZON if period is None else period.end
+    # A clock that went back may put the last value behind the end of the period.
+    start = min(standing.seen_at, end - timedelta(microseconds=1))
+    ahead = course(profile, days_ahead(start, end, standing.zone))
+    fields: _Fields = {"per_day": round(profile.per_day / 10**standing.row.scale, 6), "method": METHOD}
+    if period is not None and standing.used is not None:
+        projected = standing.used.amount + round(float(ahead.mean[-1]))
+        fields["projected_usage"] = projected if abs(projected) < _LARGEST else None
+    return _Expected(profile, ahead, fields)
 
 
-def _profile(days: pd.DataFrame, scale: int) -> Profile | None:
-    units = days["usage"].astype("float64") / 10.0**scale
-    return weekday_profile(pd.DataFrame({"day": days["day"], "units": units, "partial": days["partial"]}))
+def _exhausted(standing: QuotaStanding, days: pd.DataFrame | None, now: datetime) -> _Fields:
+    expected, crossed_on = _expected(standing, days, now), _crossed_on(standing, days)
+    return {
+        "status": "exhausted",
+        "exhausts_on": crossed_on,
+        "probability": 1.0,
+        **({} if isinstance(expected, str) else expected.fields),
+        **({} if crossed_on else {"reason": "used up before the history begins"}),
+    }
 
 
-def _rest_of(today: date, now: datetime, zone: ZoneInfo) -> float:
-    start, end = start_of_day(today, zone), start_of_day(today + timedelta(days=1), zone)
-    return (end - now) / (end - start) if end > start else 0.0
+def _crossed_on(standing: QuotaStanding, days: pd.DataFrame | None) -> str | None:
+    """Return the last day at whose beginning something was left, or None where that was before the history.
+
+    Days are walked backwards from what is used now, so what was used before them need not be known.
+    """
+    if days is None or standing.allowance is None or standing.used is None:
+        return None
+    since_day_began = days["usage"].astype(object)[::-1].cumsum()[::-1]
+    left = standing.used.amount - since_day_began < standing.allowance.quota.amount
+    crossed = days.loc[left.astype("bool"), "day"]
+    return str(crossed.iloc[-1]) if len(crossed) else None
 
 
-def _dates(ahead: Course, remaining: float) -> dict[str, object]:
-    """Return status, dates and probability of using ``remaining`` units up within the course."""
-    chance = [
-        1.0 - _NORMAL.cdf((remaining - mean) / spread) if spread > 0 else float(mean >= remaining)
-        for mean, spread in zip(ahead.mean, ahead.spread, strict=True)
-    ]
-    probability = round(max(chance), 6)
+def _outlook(standing: QuotaStanding, days: pd.DataFrame | None, now: datetime) -> _Fields:
+    expected = _expected(standing, days, now)
+    if isinstance(expected, str):
+        return {"reason": expected}
+    if expected.profile.per_day <= 0:
+        return {**expected.fields, "reason": f"no usage in the last {MOST_DAYS} whole days to project"}
+    remaining = float(standing.remaining or 0)
+    dates = _dates(expected.course, remaining)
+    if dates["status"] == "lasts":
+        dates = _with_unseen(standing, expected, remaining)
+    return {**expected.fields, **dates}
+
+
+def _with_unseen(standing: QuotaStanding, expected: _Expected, remaining: float) -> _Fields:
+    """Return the outlook of a quota that lasts as far as was observed, given what was used before the history began."""
+    period = None if standing.allowance is None else standing.allowance.period
+    if period is None:
+        return {
+            **_dates(expected.course, remaining),
+            "reason": f"at this rate it lasts longer than {_LIFETIME_YEARS} years",
+        }
+    if standing.used is None or standing.used.complete:
+        return _dates(expected.course, remaining)
+    unseen = (instant_of(standing.row.first_at) - period.start) / _DAY
+    dates = _dates(expected.course, remaining - unseen * expected.profile.per_day)
+    if dates["status"] == "lasts":
+        return dates
+    return {"reason": "whether it lasts depends on what was used earlier in the period"}
+
+
+def _dates(ahead: Course, remaining: float) -> _Fields:
+    """Return status, dates and probability of using ``remaining`` up within the course."""
+    short = remaining - ahead.mean
+    with np.errstate(divide="ignore", invalid="ignore"):
+        score = np.where(ahead.spread > 0, short / ahead.spread, np.where(short <= 0, -np.inf, np.inf))
 
     def first_day(level: float) -> str | None:
-        return next((day.isoformat() for day, one in zip(ahead.days, chance, strict=True) if one >= level), None)
+        reached = np.flatnonzero(score <= -_NORMAL.inv_cdf(level))
+        return ahead.days[int(reached[0])].isoformat() if len(reached) else None
 
     median = first_day(0.5)
     return {
@@ -154,5 +257,5 @@ def _dates(ahead: Course, remaining: float) -> dict[str, object]:
         "exhausts_on": median,
         "earliest": first_day(0.1),
         "latest": first_day(0.9),
-        "probability": probability,
+        "probability": round(_NORMAL.cdf(-float(score.min())), 6),
     }

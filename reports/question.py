@@ -34,9 +34,13 @@ class Question:
     zone: ZoneInfo | None = None
 
     def agreement_of(self, account: str, recorded_zone: str) -> Agreement:
-        """Return what holds for ``account`` in this question."""
-        known = self.agreements.get(account) or Agreement(ZoneInfo(recorded_zone))
+        """Return what holds for ``account`` in this question, in the zone whose midnights make its days."""
+        known = self.agreed_with(account, recorded_zone)
         return known if self.zone is None else Agreement(self.zone, known.billing, known.terms)
+
+    def agreed_with(self, account: str, recorded_zone: str) -> Agreement:
+        """Return what is agreed with ``account``: its billing periods begin in its own zone, whoever asks."""
+        return self.agreements.get(account) or Agreement(ZoneInfo(recorded_zone))
 
     def dates(self, zone: ZoneInfo) -> tuple[date | None, date | None]:
         """Return the asked range of local dates ``[start, end)`` in ``zone``; None where it is open."""

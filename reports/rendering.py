@@ -1,31 +1,34 @@
 """Rows as JSON and CSV, and files that appear whole or not at all.
 
-JSON: stable keys, exact decimals as strings, instants as ``2026-01-31T23:59:59Z``, shares and rates as numbers. CSV has
-the same columns; text that a spreadsheet would run as a formula gets a leading apostrophe. Rows are written as they
-come, so a long report never has to fit into memory.
+JSON: stable keys, exact decimals as strings, instants as ``2026-01-31T23:59:59Z``, shares and rates as numbers, what is
+not known as null; characters that a terminal would obey or that turn a line around are escaped. CSV has the same
+columns; text that a spreadsheet would run as a formula gets a leading apostrophe. Rows are written as they come, so a
+long report never has to fit into memory.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TextIO, TypeAlias
 
 from collector.domain.instants import format_instant
-from collector.errors import UsageError
+from collector.errors import CollectorError, UsageError
 from collector.store.files import require_replaceable
 
 Cell: TypeAlias = str | int | float | bool | Decimal | datetime | None
 Row: TypeAlias = Mapping[str, Cell]
 
 # What spreadsheets take for the start of a formula, the full-width forms included.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - the look-alikes are meant
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001 - the look-alikes are meant
+_BREAKS = ("\t", "\r", "\n")
 
 
 def write_json(rows: Iterable[Row], out: TextIO) -> None:
@@ -33,20 +36,32 @@ def write_json(rows: Iterable[Row], out: TextIO) -> None:
     out.write("[")
     separator = "\n"
     for row in rows:
-        out.write(separator + json.dumps({key: _json(value) for key, value in row.items()}, ensure_ascii=False))
+        out.write(separator + _object(row))
         separator = ",\n"
     out.write("]\n" if separator == "\n" else "\n]\n")
 
 
 def write_object(row: Row, out: TextIO) -> None:
     """Write one row as a JSON object on a line of its own."""
-    out.write(json.dumps({key: _json(value) for key, value in row.items()}, ensure_ascii=False) + "\n")
+    out.write(_object(row) + "\n")
+
+
+def _object(row: Row) -> str:
+    text = json.dumps({key: _json(value) for key, value in row.items()}, ensure_ascii=False)
+    # Outside of strings JSON is printable ASCII, so whatever is not printable here stands in one.
+    return text if text.isprintable() else "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
 
 
 def _json(value: Cell) -> str | int | float | bool | None:
-    if isinstance(value, datetime):
-        return format_instant(value)
-    return format(value, "f") if isinstance(value, Decimal) else value
+    match value:
+        case datetime():
+            return format_instant(value)
+        case Decimal():
+            return format(value, "f")
+        case float():
+            return value if math.isfinite(value) else None
+        case _:
+            return value
 
 
 def write_csv(rows: Iterable[Row], columns: Sequence[str], out: TextIO) -> None:
@@ -59,37 +74,56 @@ def write_csv(rows: Iterable[Row], columns: Sequence[str], out: TextIO) -> None:
 
 def _csv(value: Cell) -> str:
     match value:
-        case None:
-            return ""
         case bool():
             return "true" if value else "false"
         case str():
-            return f"'{value}" if value.lstrip(" ").startswith(_FORMULA) else value
+            return f"'{value}" if _is_formula(value) else value
         case _:
-            return str(_json(value))
+            plain = _json(value)
+            return "" if plain is None else str(plain)
+
+
+def _is_formula(text: str) -> bool:
+    """Tell whether a spreadsheet may run ``text``: also behind blanks and characters that nobody sees."""
+    seen = next((place for place, one in enumerate(text) if one.isprintable() and not one.isspace()), len(text))
+    return text.startswith(_BREAKS) or text.startswith(_FORMULA, seen)
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[TextIO]:
     """Open a new file of mode 0600 that takes the name ``path`` once it is written whole.
 
-    Only a regular file is replaced.
+    Only a regular file is replaced, and only by a whole one: after an exception, also the caller's, everything is as it
+    was before. Several writers do not disturb each other; the last to finish stays.
 
     Raises:
         UsageError: ``path`` is a folder, a link or a device, or its folder is not there or not writable.
+        CollectorError: The file cannot be written to its end, such as on a full disk.
     """
     require_replaceable(path)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.unlink(missing_ok=True)
-        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    handle, partial = _new_file_beside(path)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
             yield out
             out.flush()
             os.fsync(handle)
+        require_replaceable(path)
         partial.replace(path)
+    except OSError as error:
+        raise CollectorError(f"cannot write {path}: {error.strerror}; nothing was left behind") from None
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _new_file_beside(path: Path) -> tuple[int, Path]:
+    attempt = 0
+    while True:
+        # Short whatever the report is called: its own name may be as long as names can be.
+        partial = path.with_name(f".{os.getpid()}-{attempt}.partial")
+        try:
+            return os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), partial
+        except FileExistsError:
+            attempt += 1
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror}") from None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from collector.domain.calendar import start_of_day
@@ -23,6 +25,8 @@ COLUMNS = (
     "first_seen_at",
     "last_seen_at",
 )
+_Span: TypeAlias = tuple[datetime | None, datetime | None]
+_TWO_DAYS = timedelta(days=2)
 
 
 def request_rows(database: Database, question: Question) -> Iterator[Row]:
@@ -30,18 +34,27 @@ def request_rows(database: Database, question: Question) -> Iterator[Row]:
 
     Columns as in ``COLUMNS``; instants are aware UTC, ``credits_used`` int or None. By account, then by time.
     """
-    for account, zone_name in sorted(recorded_zones(database).items()):
-        if question.accounts is not None and account not in question.accounts:
-            continue
-        start, end = _span(question, question.agreement_of(account, zone_name).zone)
+    spans = [
+        (account, _span(question, question.agreement_of(account, zone).zone))
+        for account, zone in sorted(recorded_zones(database).items())
+        if question.accounts is None or account in question.accounts
+    ]
+    # Neighbours with the same midnights are read together: a fleet in one zone is one walk.
+    for (start, end), group in groupby(spans, key=lambda one: one[1]):
         with database.read() as connection:
-            for record in request_records(connection, [account], start, end):
+            for record in request_records(connection, [account for account, _ in group], start, end):
                 yield {column: getattr(record, column) for column in COLUMNS}
 
 
-def _span(question: Question, zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
+def _span(question: Question, zone: ZoneInfo) -> _Span:
     first, last = question.dates(zone)
-    return (
-        None if first is None else start_of_day(first, zone),
-        None if last is None else start_of_day(last, zone),
-    )
+    return None if first is None else _start_of(first, zone), None if last is None else _start_of(last, zone)
+
+
+def _start_of(day: date, zone: ZoneInfo) -> datetime:
+    """Return the first instant of ``day``; the calendar's first and last days may begin outside of it in a zone."""
+    if day - date.min < _TWO_DAYS:
+        return datetime.min.replace(tzinfo=UTC)
+    if date.max - day < _TWO_DAYS:
+        return datetime.max.replace(tzinfo=UTC)
+    return start_of_day(day, zone)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from collector.domain.accounts import Agreement
-from collector.domain.instants import micros_of
+from collector.domain.instants import instant_of, micros_of
 from collector.domain.quota import Allowance, Standing, Used, allowance_at, used_of
 from collector.store.engine import Database
 from collector.store.reading import MeterRow, edges
@@ -18,12 +20,15 @@ class QuotaStanding:
     """One meter's quota and what is used of it.
 
     Attributes:
+        agreement: What is agreed with the account; its zone is where billing periods begin.
+        zone: Whose midnights make a day.
         allowance: The quota in force, or None where none is declared.
         used: What is used of it, or None where nothing was observed in its period.
     """
 
     row: MeterRow
     agreement: Agreement
+    zone: ZoneInfo
     allowance: Allowance | None
     used: Used | None
 
@@ -34,10 +39,20 @@ class QuotaStanding:
             return None
         return max(0, self.allowance.quota.amount - self.used.amount)
 
+    @property
+    def exhausted(self) -> bool:
+        """True where nothing is known to be left."""
+        return self.remaining == 0
+
+    @property
+    def seen_at(self) -> datetime:
+        """When the last good value was confirmed: what is used is known up to then."""
+        return instant_of(self.row.good_at)
+
 
 def quota_standings(database: Database, question: Question, rows: Sequence[MeterRow]) -> list[QuotaStanding]:
     """Return where the quota of each meter stands at ``question.now``, in the given order."""
-    agreements = [question.agreement_of(row.account, row.timezone) for row in rows]
+    agreements = [question.agreed_with(row.account, row.timezone) for row in rows]
     allowances = [
         allowance_at(agreement, row.name, question.now) for row, agreement in zip(rows, agreements, strict=True)
     ]
@@ -51,7 +66,13 @@ def quota_standings(database: Database, question: Question, rows: Sequence[Meter
         found = edges(connection, asked, {row.id: sorted({starts[row.id], row.last_at}) for row in asked})
     totals = {row.id: [edge.total for edge in found[row.id]] for row in asked}
     return [
-        QuotaStanding(row, agreement, allowance, _used(row, agreement, allowance, totals.get(row.id)))
+        QuotaStanding(
+            row=row,
+            agreement=agreement,
+            zone=question.agreement_of(row.account, row.timezone).zone,
+            allowance=allowance,
+            used=_used(row, agreement, allowance, totals.get(row.id)),
+        )
         for row, agreement, allowance in zip(rows, agreements, allowances, strict=True)
     ]
 

@@ -1,35 +1,78 @@
 """Tables for people: what matters first, thousands separated, notes in words.
 
 A table may leave columns out that a person does not read; JSON and CSV have them all. Text from providers is made
-harmless for a terminal before it is shown.
+harmless for a terminal before it is shown. Figures stay whole while the terminal has room for them: words give way
+first, and where nothing helps a figure is folded, never cut.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from reports.rendering import Cell, Row
 
-_SHOWN = 60
+_SHOWN = 200
+_UNKNOWN = "–"  # noqa: RUF001 - a dash for people
+_GAP = 2
+_LEAST_WIDTH = 8
+_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table that knows which of its columns must not be broken.
+
+    Attributes:
+        figures: Indices of those columns.
+        caption: A line below the table; may be empty.
+    """
+
+    table: Table
+    figures: frozenset[int]
+    caption: str = ""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render the table with its figures unbroken if they leave every other column a readable width."""
+        columns = self.table.columns
+        needed = sum(
+            max(Text(str(cell)).cell_len for cell in (column.header, *column.cells))
+            if index in self.figures
+            else _LEAST_WIDTH
+            for index, column in enumerate(columns)
+        )
+        whole = needed + _GAP * len(columns) <= options.max_width
+        for index in self.figures:
+            columns[index].no_wrap = whole
+        yield self.table
+        if self.caption:
+            yield Text(self.caption, style="dim")
 
 
 def plain(value: object) -> Text:
-    """Return text that cannot move the cursor, break the line or carry markup."""
+    """Return text that cannot move the cursor, break or turn the line around, or carry markup; 200 characters of it."""
     text = str(value)
-    shown = "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
-    return Text(shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…")
+    shown = "".join(one if _is_harmless(one) else one.encode("unicode_escape").decode("ascii") for one in text[:_SHOWN])
+    return Text(shown if len(text) <= _SHOWN else f"{shown}…")
+
+
+def _is_harmless(one: str) -> bool:
+    return one.isprintable() and (one.isascii() or unicodedata.bidirectional(one) not in _RIGHT_TO_LEFT)
 
 
 def number(value: Cell) -> str:
     """Return a quantity with separated thousands, or a dash where it is not known."""
     match value:
         case None:
-            return "–"  # noqa: RUF001 - a dash for people
+            return _UNKNOWN
         case int() | Decimal():
             return f"{value:,}"
         case float():
@@ -39,128 +82,195 @@ def number(value: Cell) -> str:
 
 
 def share(value: Cell) -> str:
-    """Return a share as a percentage; only a full one is shown as 100 %."""
+    """Return a share as a percentage; only a full one is shown as 100 %, only an empty one as 0 %."""
     if not isinstance(value, int | float):
-        return "–"  # noqa: RUF001 - a dash for people
+        return _UNKNOWN
     percent = value * 100
-    return f"{min(percent, 99.9):.1f} %" if 0 < value < 1 and percent >= 99.95 else f"{percent:.1f} %"
+    if 0 < value < 1:
+        percent = min(max(percent, 0.1), 99.9)
+    return f"{percent:.1f} %"
 
 
 def moment(value: Cell) -> str:
     """Return an instant to the second, in UTC."""
-    return value.strftime("%Y-%m-%d %H:%M:%SZ") if isinstance(value, datetime) else "–"  # noqa: RUF001
+    return value.strftime("%Y-%m-%d %H:%M:%SZ") if isinstance(value, datetime) else _UNKNOWN
 
 
-def _table(columns: Sequence[str], right: Sequence[str] = ()) -> Table:
+def _table(columns: Sequence[str], right: Iterable[str] = ()) -> Table:
+    right = frozenset(right)
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return table
 
 
-def daily_table(rows: Iterable[Row]) -> Table:
-    """Return the report ``daily``: the range is shown only where it is wider than the figure."""
-    table = _table(
-        ("account", "meter", "day", "usage", "between", "observed", "notes"), ("usage", "between", "observed")
-    )
+def _sheet(table: Table, figures: Iterable[str], caption: str = "") -> Sheet:
+    wanted = frozenset(figures)
+    return Sheet(table, frozenset(i for i, one in enumerate(table.columns) if one.header in wanted), caption)
+
+
+def _meter(row: Row) -> Text:
+    """Return the meter's name, and its unit where that is another word."""
+    meter, unit = row["meter"], row["unit"]
+    return plain(meter if unit in {None, meter} else f"{meter} ({unit})")
+
+
+def _names(rows: Iterable[Row]) -> Iterator[tuple[Text, Text, Row]]:
+    """Yield account, meter and row; the names are bright only where a new meter begins."""
+    before: tuple[Cell, Cell] | None = None
     for row in rows:
-        table.add_row(
-            plain(row["account"]),
-            plain(row["meter"]),
-            plain(row["day"]),
-            number(row["usage"]),
-            _between(row),
-            share(row["coverage"]),
-            ", ".join(_notes(row)),
-        )
-    return table
+        account, meter = plain(row["account"]), _meter(row)
+        if (row["account"], row["meter"]) == before:
+            account.stylize("dim")
+            meter.stylize("dim")
+        before = row["account"], row["meter"]
+        yield account, meter, row
+
+
+def daily_table(rows: Iterable[Row]) -> Sheet:
+    """Return the report ``daily``: bounds where they are wider than the figure, notes, and a total for each meter."""
+    table = _table(("account", "meter", "day", "usage", "between", "notes"), ("usage", "between"))
+    for _, group in groupby(rows, key=lambda row: (row["account"], row["meter"])):
+        usages: list[int | Decimal] = []
+        for account, meter, row in _names(group):
+            usage, notes = row["usage"], Text(", ".join(_notes(row)))
+            table.add_row(account, meter, plain(row["day"]), number(usage), _between(row), notes)
+            usages += [usage] if isinstance(usage, int | Decimal) else []
+        if len(usages) > 1:
+            table.add_row(account, meter, Text("total", style="bold"), Text(number(sum(usages)), style="bold"))
+    return _sheet(table, ("day", "usage", "between"))
 
 
 def _between(row: Row) -> str:
     lower, upper = row["lower"], row["upper"]
     if lower == upper:
         return ""
-    return f"{number(lower)}…{'?' if upper is None else number(upper)}"
+    return f"≥ {number(lower)}" if upper is None else f"{number(lower)}…{number(upper)}"
 
 
-def _notes(row: Row) -> Iterable[str]:
-    for name, many in (("resets", "resets"), ("corrections", "corrections"), ("held", "falls held")):
-        count = row[name]
-        if count:
-            yield f"{count} {many}" if count != 1 else f"1 {many.replace('falls', 'fall').removesuffix('s')}"
+def _notes(row: Row) -> Iterator[str]:
     if row["partial"]:
         yield "part of the day"
+    if row["coverage"] != 1:
+        yield f"{share(row['coverage'])} observed" if row["coverage"] else "not observed"
+    for name, one, many in (
+        ("resets", "reset", "resets"),
+        ("corrections", "correction", "corrections"),
+        ("held", "fall held", "falls held"),
+    ):
+        if row[name]:
+            yield f"{row[name]} {one if row[name] == 1 else many}"
 
 
-def burn_table(rows: Iterable[Row]) -> Table:
-    """Return the report ``burn``."""
-    table = _table(("account", "meter", "window", "usage", "per day", "observed"), ("usage", "per day", "observed"))
-    for row in rows:
+def burn_table(rows: Iterable[Row]) -> Sheet:
+    """Return the report ``burn``, and below it the instant at which the windows end."""
+    figures = ("usage", "per day", "observed")
+    table = _table(("account", "meter", "window", *figures), figures)
+    ends = set()
+    for account, meter, row in _names(rows):
         table.add_row(
-            plain(row["account"]),
-            plain(row["meter"]),
+            account,
+            meter,
             plain(row["window"]),
             number(row["usage"]),
             number(row["per_day"]),
             share(row["coverage"]),
         )
-    return table
+        ends.add(row["window_end"])
+    instants = sorted(one for one in ends if isinstance(one, datetime))
+    return _sheet(table, ("window", *figures), _ends(instants))
 
 
-def exhaustion_table(rows: Iterable[Row]) -> Table:
+def _ends(instants: Sequence[datetime]) -> str:
+    if not instants:
+        return ""
+    if instants[0] == instants[-1]:
+        return f"windows end at the last observation, {moment(instants[0])}"
+    return f"windows end at each meter's last observation, {moment(instants[0])} to {moment(instants[-1])}"
+
+
+def exhaustion_table(rows: Iterable[Row]) -> Sheet:
     """Return the report ``exhaustion``: the outlook in words."""
-    table = _table(("account", "meter", "quota", "used", "remaining", "outlook"), ("quota", "used", "remaining"))
+    figures = ("used", "quota", "left")
+    table = _table(("account", "meter", *figures, "outlook"), figures)
     for row in rows:
         table.add_row(
             plain(row["account"]),
-            plain(row["meter"]),
-            number(row["quota"]),
+            _meter(row),
             number(row["used"]),
+            number(row["quota"]),
             number(row["remaining"]),
-            outlook(row),
+            plain(outlook(row)),
         )
-    return table
+    return _sheet(table, figures)
 
 
 def outlook(row: Row) -> str:
-    """Return what the report ``exhaustion`` says of one meter, in words."""
+    """Return what the report ``exhaustion`` says of one meter, in words, with what a reader must know to judge it."""
+    reason = row["reason"]
+    if row["status"] == "unknown":
+        return f"unknown: {reason}"
+    if row["status"] == "exhausted" and row["exhausts_on"] is None:
+        return str(reason or "used up")
+    return _outlook(row) if reason is None else f"{_outlook(row)}; {reason}"
+
+
+def _outlook(row: Row) -> str:
     match row["status"]:
         case "exhausted":
-            day = "" if row["exhausts_on"] is None else f" since {row['exhausts_on']}"
-            return f"used up{day}"
+            return f"used up since {row['exhausts_on']}"
+        case "exhausts" if row["earliest"] == row["latest"]:
+            return f"runs out on {row['exhausts_on']}"
         case "exhausts":
-            interval = f"{row['earliest']} to {row['latest'] or 'after the period'}"
-            return f"runs out on {row['exhausts_on']} (80 %: {interval})"
+            return f"runs out on {row['exhausts_on']} (80 %: {_interval(row)})"
         case "lasts" if row["period_end"] is None:
-            return str(row["reason"])
-        case "lasts":
-            return f"lasts until the period ends ({_percent(row['probability'])} risk of running out)"
+            return "lasts"
         case _:
-            return f"unknown: {row['reason']}"
+            return f"lasts until the period ends ({_percent(row['probability'])} risk of running out)"
+
+
+def _interval(row: Row) -> str:
+    """Return the interval; its end carries the year only where it is another."""
+    earliest, latest = str(row["earliest"]), row["latest"]
+    if latest is None:
+        return f"{earliest} or later"
+    same_year = str(latest)[:4] == earliest[:4]
+    return f"{earliest} to {str(latest)[5:] if same_year else latest}"
 
 
 def _percent(value: Cell) -> str:
     if not isinstance(value, float):
-        return "–"  # noqa: RUF001 - a dash for people
+        return _UNKNOWN
     return "under 1 %" if value < 0.01 else f"{value * 100:.0f} %"
 
 
-def requests_table(rows: Iterable[Row]) -> Table:
-    """Return the report ``requests``."""
-    table = _table(("account", "request", "status", "created", "completed", "credits"), ("credits",))
+def requests_table(rows: Iterable[Row]) -> Sheet:
+    """Return the report ``requests``: when each was made, to the minute in UTC, and how long it took."""
+    table = _table(("account", "request", "status", "created", "took", "credits"), ("took", "credits"))
     for row in rows:
+        created = row["created_at"]
         table.add_row(
             plain(row["account"]),
             plain(row["request_id"]),
             plain(row["status"]),
-            moment(row["created_at"]),
-            moment(row["completed_at"]),
+            created.strftime("%Y-%m-%d %H:%MZ") if isinstance(created, datetime) else _UNKNOWN,
+            _took(created, row["completed_at"]),
             number(row["credits_used"]),
         )
-    return table
+    return _sheet(table, ("created", "took", "credits"))
 
 
-TABLES: dict[str, Callable[[Iterable[Row]], Table]] = {
+def _took(created: Cell, completed: Cell) -> str:
+    """Return hours, minutes and seconds; a record that ends before it begins is shown as it is."""
+    if not isinstance(created, datetime) or not isinstance(completed, datetime):
+        return _UNKNOWN
+    sign = "-" if completed < created else ""
+    minutes, seconds = divmod(abs(completed - created) // timedelta(seconds=1), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{sign}{hours}:{minutes:02}:{seconds:02}"
+
+
+TABLES: dict[str, Callable[[Iterable[Row]], Sheet]] = {
     "daily": daily_table,
     "burn": burn_table,
     "exhaustion": exhaustion_table,
