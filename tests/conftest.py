@@ -81,12 +81,19 @@ def postgres_server() -> Server:
 
 
 @pytest.fixture(scope="session")
-def upgraded_postgres(postgres_server: Server) -> Iterator[str]:
-    """The URL of the session's PostgreSQL database, at the newest schema."""
+def upgraded_postgres(postgres_server: Server) -> Iterator[Database]:
+    """The session's PostgreSQL database, at the newest schema; its connections stay open from test to test."""
     with postgres_server.database() as url:
         database = Database(url)
         upgrade(database)
+        yield database
         database.close()
+
+
+@pytest.fixture(scope="session")
+def fresh_postgres(postgres_server: Server) -> Iterator[str]:
+    """The URL of a PostgreSQL database for tests that make their own schema."""
+    with postgres_server.database() as url:
         yield url
 
 
@@ -111,16 +118,14 @@ def sqlite_database(upgraded_sqlite: Path, tmp_path: Path) -> Iterator[Database]
 
 
 @pytest.fixture
-def postgres_database(upgraded_postgres: str) -> Iterator[Database]:
+def postgres_database(upgraded_postgres: Database) -> Database:
     """An empty PostgreSQL database at the newest schema, for what only PostgreSQL does (mark such a test)."""
-    database = Database(upgraded_postgres)
-    with database.write() as connection:
+    with upgraded_postgres.write() as connection:
         # A hundred times quicker than TRUNCATE, which makes new files.
         for table in reversed(metadata.sorted_tables):
             connection.execute(table.delete())
         connection.exec_driver_sql("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'")
-    yield database
-    database.close()
+    return upgraded_postgres
 
 
 @pytest.fixture(params=ENGINES)
@@ -138,11 +143,12 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[D
         yield database
         database.close()
         return
-    server: Server = request.getfixturevalue("postgres_server")
-    with server.database() as url:
-        database = Database(url)
-        yield database
-        database.close()
+    database = Database(request.getfixturevalue("fresh_postgres"))
+    with database.write() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+    yield database
+    database.close()
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,25 @@ import socket
 import threading
 import time
 from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the daemon needs of time."""
+
+    stopping: threading.Event
+
+    def now(self) -> datetime:
+        """Return the current instant, aware UTC; it may step."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never step and stand still while the machine sleeps."""
+
+    def steady(self) -> float:
+        """Return seconds that never step and go on while the machine sleeps."""
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep for ``seconds``; return True, at once, if the program is stopping."""
 
 
 class SystemClock:
@@ -17,12 +36,16 @@ class SystemClock:
         self.stopping = threading.Event()
 
     def now(self) -> datetime:
-        """Return the current instant, aware UTC."""
+        """Return the current instant, aware UTC; it may step."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds of a clock that never steps."""
+        """Return seconds that never step and stand still while the machine sleeps."""
         return time.monotonic()
+
+    def steady(self) -> float:
+        """Return seconds that never step and, where the system can tell, go on while the machine sleeps."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
     def wait(self, seconds: float) -> bool:
         """Sleep for ``seconds``; return True, at once, if the program is stopping."""

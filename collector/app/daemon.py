@@ -11,42 +11,50 @@ watchdog: it ends the process with exit code 1 when polling has silently stopped
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from types import FrameType
 
 import structlog
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
+from apscheduler.events import (
+    EVENT_JOB_ERROR,
+    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_MISSED,
+    JobEvent,
+    JobExecutionEvent,
+)
 from apscheduler.executors.pool import ThreadPoolExecutor as JobPool
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from collector.app import logs
-from collector.app.clock import SystemClock, lease_owner
+from collector.app.clock import Clock, SystemClock, lease_owner
 from collector.app.polling_log import PollingLog
-from collector.app.wiring import chosen, http_client, lease_length, open_database, targets
+from collector.app.troubles import Troubles
+from collector.app.watchdog import Watchdog
+from collector.app.wiring import chosen, http_client, lease_length, open_database, require_plausible_clock, targets
 from collector.config import Settings, double_counting
-from collector.domain.instants import instant_of
-from collector.errors import ClockError, CollectorError
+from collector.errors import CollectorError
 from collector.http import HttpClient
+from collector.polling.asking import Asks
 from collector.polling.one_poll import Poller, Target
 from collector.store.accounts import Lease, claim_due, hasten, release
 from collector.store.engine import Database
 from collector.store.polls import overdue
-from collector.store.reading import meters
 
 _TICK = "tick"
 _TICK_SECONDS = 1
-_STALLED_SECONDS = 60.0
-_OVERDUE_EVERY_SECONDS = 30.0
 _OVERDUE_INTERVALS = 3
 _STOP_SECONDS = 8.0
-_STEP_SECONDS = 5.0
-_CLOCK_IS_WRONG = timedelta(days=1)
+_CLOCK_STEP = "clock_step"
 
 
 class Daemon:
@@ -61,77 +69,123 @@ class Daemon:
     """
 
     def __init__(
-        self, settings: Settings, database: Database, clock: SystemClock, client: HttpClient, wanted: Sequence[Target]
+        self, settings: Settings, database: Database, clock: Clock, client: Asks, wanted: Sequence[Target]
     ) -> None:
-        self._settings = settings
         self._database = database
         self._clock = clock
         self._targets = {target.row.id: target for target in wanted}
         self._poller = Poller(database, client, clock.now)
         self._owner = lease_owner()
+        self._lease_length = lease_length(settings)
         self._log = PollingLog(clock.monotonic)
-        self._pool = ThreadPoolExecutor(settings.collector.workers, thread_name_prefix="poll")
+        self._workers = settings.collector.workers
+        self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="poll")
         self._busy: dict[Future[None], Lease] = {}
-        self._busy_lock = threading.Lock()
+        self._lock = threading.Lock()
+        self._ticking = threading.Lock()
+        self._stopped = False
+        self._rearming = True
+        self._stepped: set[int] = set()
         self.last_tick = clock.monotonic()
 
     def tick(self) -> None:
         """Claim as many due accounts as the pool has room for, and hand them over."""
-        try:
-            room = self._settings.collector.workers - len(self._busy)
-            if room > 0 and not self._clock.stopping.is_set():
-                now = self._clock.now()
-                until = now + lease_length(self._settings)
-                for lease in claim_due(self._database, list(self._targets), self._owner, now, until, room):
-                    self._hand_over(lease)
-        finally:
-            self.last_tick = self._clock.monotonic()
+        with self._ticking:
+            try:
+                if not self._clock.stopping.is_set():
+                    self._rearm()
+                    self._claim()
+            finally:
+                self.last_tick = self._clock.monotonic()
+
+    def _rearm(self) -> None:
+        """Bring polls forward that an interval or a clock set back would put off for too long."""
+        if self._rearming:
+            now = self._clock.now()
+            hasten(self._database, {key: now + target.account.poll_every for key, target in self._targets.items()})
+            self._rearming = False
+
+    def _claim(self) -> None:
+        with self._lock:
+            busy = {lease.account for lease in self._busy.values()}
+        room = self._workers - len(busy)
+        if room <= 0:
+            return
+        idle = [account for account in self._targets if account not in busy]
+        now = self._clock.now()
+        for lease in claim_due(self._database, idle, self._owner, now, now + self._lease_length, room):
+            self._hand_over(lease)
 
     def _hand_over(self, lease: Lease) -> None:
-        with self._busy_lock:
-            future = self._pool.submit(self._poll, lease)
-            self._busy[future] = lease
-        future.add_done_callback(self._finished)
+        with self._lock:
+            stopped = self._stopped
+            if not stopped:
+                future = self._pool.submit(self._poll, lease)
+                self._busy[future] = lease
+        if stopped:
+            release(self._database, lease)
+        else:
+            future.add_done_callback(self._finished)
 
     def _finished(self, future: Future[None]) -> None:
-        with self._busy_lock:
+        with self._lock:
             self._busy.pop(future, None)
 
     def _poll(self, lease: Lease) -> None:
         """Poll one account; whatever happens to it stays with it."""
-        target = self._targets[lease.account]
+        account = self._targets[lease.account].account
+        flags = (_CLOCK_STEP,) if lease.account in self._stepped else ()
         try:
-            self._log.polled(target.account, self._poller.poll(target, lease))
+            self._log.polled(account, self._poller.poll(self._targets[lease.account], lease, flags))
+            if flags:
+                self._stepped.discard(lease.account)
         except CollectorError as error:
-            self._log.not_stored(target.account, error)
-        except Exception:  # noqa: BLE001 - the job's edge: one account's fault must not end the others
-            structlog.get_logger().exception("a poll ended unexpectedly", account=target.account.name)
+            self._log.not_stored(account, error)
+        except BaseException as error:  # noqa: BLE001 - the job's edge: not even sys.exit in one account ends the others
+            self._log.ended_unexpectedly(account, error)
 
     def overdue(self) -> list[str]:
-        """Return the accounts that should have been polled several intervals ago."""
+        """Return the accounts that should have been polled several intervals ago, by name."""
+        now = self._clock.now()
         longest = max(target.account.poll_every for target in self._targets.values())
         names = [target.account.name for target in self._targets.values()]
         with self._database.read() as connection:
-            return overdue(connection, names, self._clock.now() - _OVERDUE_INTERVALS * longest)
+            late = overdue(connection, names, now - _OVERDUE_INTERVALS * longest)
+        with self._lock:
+            hanging = [one.account for one in self._busy.values() if one.until + self._lease_length < now]
+        return sorted({*late, *(self._targets[account].account.name for account in hanging)})
 
-    def rearm(self) -> None:
-        """Bring polls forward that an interval or a clock set back would put off for too long."""
-        now = self._clock.now()
-        hasten(self._database, {key: now + target.account.poll_every for key, target in self._targets.items()})
+    def clock_stepped(self) -> None:
+        """Look anew at when accounts are due, and have the next poll of each say that the clock was set."""
+        self._stepped.update(self._targets)
+        self._rearming = True
 
-    def stop(self) -> None:
-        """Let running polls end, give the leases of those not begun back."""
-        with self._busy_lock:
-            running = dict(self._busy)
-        for future, lease in running.items():
-            if future.cancel():
-                release(self._database, lease)
-        wait_for(running, timeout=_STOP_SECONDS)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    def stop(self, seconds: float = _STOP_SECONDS) -> bool:
+        """Let running polls end; return False if one is still running after ``seconds``."""
+        ends = time.monotonic() + seconds
+        with self._lock:
+            self._stopped = True
+            running = set(self._busy)
+        unfinished = wait_for(running, timeout=seconds).not_done
+        self._pool.shutdown(wait=False)
+        idle = self._ticking.acquire(timeout=max(0.0, ends - time.monotonic()))
+        return idle and not unfinished
 
 
-def run_daemon(settings: Settings, environ: Mapping[str, str], *, verbose: bool = False) -> int:
+def run_daemon(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    verbose: bool = False,
+    leave: Callable[[int], object] = os._exit,
+) -> int:
     """Poll until SIGTERM or SIGINT and return the exit code: 0 after a signal, 1 if polling had silently stopped.
+
+    Args:
+        settings: What is configured.
+        environ: Where keys are read from.
+        verbose: Log every poll's details.
+        leave: Ends the process at once with an exit code; called if a poll does not end in time.
 
     Raises:
         ConfigError: A key is missing or the settings are wrong.
@@ -140,30 +194,26 @@ def run_daemon(settings: Settings, environ: Mapping[str, str], *, verbose: bool 
     """
     accounts = [one.account(environ) for one in chosen(settings, [])]
     logs.configure([account.key for account in accounts], verbose=verbose)
+    log = structlog.get_logger()
     for warning in (*settings.warnings, *double_counting(settings, environ)):
-        structlog.get_logger().warning(warning)
+        log.warning(warning)
     clock = SystemClock()
     database = open_database(settings)
     client = http_client(settings, clock)
     try:
-        _require_plausible_clock(database, clock.now())
+        require_plausible_clock(database, clock.now())
         daemon = Daemon(settings, database, clock, client, targets(database, accounts))
-        daemon.rearm()
         _stop_on_signals(clock, client)
-        structlog.get_logger().info("polling", accounts=len(accounts), database=database.place)
-        return _watch(daemon, clock)
+        log.info("polling", accounts=len(accounts), database=database.place)
+        code = watch(daemon, clock, scheduler_of(daemon, clock))
+        if not daemon.stop():
+            log.warning("a poll did not end in time; it is left unfinished, and nothing of it is stored")
+            sys.stderr.flush()
+            leave(code)  # threads that hang would keep the interpreter from ending
+        return code
     finally:
         client.close()
         database.close()
-
-
-def _require_plausible_clock(database: Database, now: datetime) -> None:
-    with database.read() as connection:
-        newest = max((instant_of(row.last_at) for row in meters(connection)), default=None)
-    if newest is not None and newest - now > _CLOCK_IS_WRONG:
-        raise ClockError(
-            f"the clock says {now:%Y-%m-%d %H:%M}Z, but there are values of {newest:%Y-%m-%d %H:%M}Z; set the clock"
-        )
 
 
 def _stop_on_signals(clock: SystemClock, client: HttpClient) -> None:
@@ -175,7 +225,7 @@ def _stop_on_signals(clock: SystemClock, client: HttpClient) -> None:
         signal.signal(number, stop)
 
 
-def scheduler_of(daemon: Daemon) -> BackgroundScheduler:
+def scheduler_of(daemon: Daemon, clock: Clock) -> BackgroundScheduler:
     """Return the scheduler with the daemon's tick, not yet started."""
     scheduler = BackgroundScheduler(
         timezone=UTC,
@@ -184,32 +234,52 @@ def scheduler_of(daemon: Daemon) -> BackgroundScheduler:
     )
     # The first run of an interval job is one interval late unless it is told when to begin.
     scheduler.add_job(
-        daemon.tick, IntervalTrigger(seconds=_TICK_SECONDS, timezone=UTC), id=_TICK, next_run_time=datetime.now(UTC)
+        daemon.tick, IntervalTrigger(seconds=_TICK_SECONDS, timezone=UTC), id=_TICK, next_run_time=clock.now()
     )
-    scheduler.add_listener(_record, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+    recorder = _Recorder(clock.monotonic)
+    scheduler.add_listener(recorder.executed, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
+    scheduler.add_listener(recorder.left_out, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
     return scheduler
 
 
-def _record(event: JobEvent) -> None:
-    """Log what APScheduler would keep to itself."""
-    log = structlog.get_logger().bind(job=event.job_id)
-    if event.code == EVENT_JOB_ERROR:
-        log.error("a scheduled job failed", error=str(event.exception), kind=type(event.exception).__name__)
-    elif event.code == EVENT_JOB_MISSED:
-        log.warning("a scheduled job was missed", due=str(event.scheduled_run_time))
-    else:
-        log.debug("a scheduled job was skipped: the one before it is still running")
+class _Recorder:
+    """Logs what APScheduler would keep to itself."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._troubles = Troubles(monotonic)
+
+    def executed(self, event: JobExecutionEvent) -> None:
+        """Tell that a job failed, or that it works again."""
+        log = structlog.get_logger().bind(job=event.job_id)
+        error = event.exception
+        if error is None:
+            recovered = self._troubles.over(event.job_id)
+            if recovered:
+                log.info("a scheduled job works again", failed_runs=recovered)
+            return
+        failed = self._troubles.again(event.job_id, type(error).__name__)
+        if failed is not None:
+            # What our own errors say is enough; of any other the traceback is wanted.
+            cause = None if isinstance(error, CollectorError) else error
+            log.error("a scheduled job failed", error=str(error), failed_runs=failed, exc_info=cause)
+
+    def left_out(self, event: JobEvent) -> None:
+        """Tell that a run was missed; one that found its predecessor still running is only for developers."""
+        log = structlog.get_logger().bind(job=event.job_id)
+        if event.code == EVENT_JOB_MISSED:
+            log.warning("a scheduled job was missed", due=str(event.scheduled_run_time))
+        else:
+            log.debug("a scheduled job was skipped: the one before it is still running")
 
 
-def _watch(daemon: Daemon, clock: SystemClock) -> int:
-    """Run the scheduler and watch it from the main thread; return the exit code."""
-    scheduler = scheduler_of(daemon)
-    scheduler.start()
+def watch(daemon: Daemon, clock: Clock, scheduler: BackgroundScheduler) -> int:
+    """Run the scheduler and watch it from this thread until it must end; return the exit code."""
     watchdog = Watchdog(daemon, clock)
+    scheduler.start()
     try:
         while not clock.wait(_TICK_SECONDS):
             if watchdog.clock_stepped():
-                daemon.rearm()
+                daemon.clock_stepped()
                 scheduler.modify_job(_TICK, next_run_time=clock.now())
             fault = watchdog.fault()
             if fault is not None:
@@ -219,46 +289,3 @@ def _watch(daemon: Daemon, clock: SystemClock) -> int:
         return 0
     finally:
         scheduler.shutdown(wait=False)
-        daemon.stop()
-
-
-class Watchdog:
-    """Tells from the outside whether polling goes on.
-
-    Args:
-        daemon: What is watched.
-        clock: Its clock.
-    """
-
-    def __init__(self, daemon: Daemon, clock: SystemClock) -> None:
-        self._daemon = daemon
-        self._clock = clock
-        self._last_look = clock.monotonic()
-        self._offset = self._wall_offset()
-
-    def _wall_offset(self) -> float:
-        return self._clock.now().timestamp() - self._clock.monotonic()
-
-    def clock_stepped(self) -> bool:
-        """True once after the wall clock moved against the monotonic one by more than five seconds."""
-        offset = self._wall_offset()
-        step = offset - self._offset
-        if abs(step) <= _STEP_SECONDS:
-            return False
-        self._offset = offset
-        structlog.get_logger().warning("the clock stepped", seconds=round(step, 1))
-        return True
-
-    def fault(self) -> str | None:
-        """Return why polling must be taken for dead, or None."""
-        now = self._clock.monotonic()
-        if now - self._daemon.last_tick > _STALLED_SECONDS:
-            return f"no tick for {now - self._daemon.last_tick:.0f} s"
-        if now - self._last_look < _OVERDUE_EVERY_SECONDS:
-            return None
-        self._last_look = now
-        try:
-            late = self._daemon.overdue()
-        except CollectorError:
-            return None  # The tick reports what is wrong with the database; polling goes on once it is back.
-        return f"not polled for {_OVERDUE_INTERVALS} intervals: {', '.join(late[:5])}" if late else None

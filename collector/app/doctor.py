@@ -7,25 +7,22 @@ stored: asking the providers here leaves no poll behind.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from collector.app.clock import SystemClock
-from collector.app.wiring import http_client, open_database
+from collector.app.wiring import http_client, open_database, require_plausible_clock
 from collector.config import Settings, double_counting
 from collector.domain.accounts import Account
-from collector.domain.instants import instant_of
-from collector.errors import AskError, ClockError, CollectorError, StorageError
-from collector.http import HttpAnswer, HttpClient
+from collector.errors import ClockError, CollectorError, StorageError
+from collector.http import HttpClient
+from collector.polling.asking import ask, skew_of
+from collector.polling.redaction import Redactor
 from collector.providers import provider_named
 from collector.store.engine import Database
-from collector.store.reading import meters
 
 _LEAST_DISK = 200 * 1024 * 1024
-_SKEW = timedelta(seconds=60)
-_AHEAD = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +53,9 @@ def examine(read_settings: Callable[[], Settings], environ: Mapping[str, str]) -
     findings += [Finding("settings", True, f"note: {one}") for one in double_counting(settings, environ)]
     accounts, faults = _accounts(settings, environ)
     findings += faults
-    findings += _storage(settings)
     clock = SystemClock()
-    client = http_client(settings, clock)
-    try:
-        for account in accounts:
-            findings += _provider(account, client)
-    finally:
-        client.close()
+    findings += _storage(settings, clock)
+    findings += _providers(settings, accounts, clock)
     return findings
 
 
@@ -80,7 +72,7 @@ def _accounts(settings: Settings, environ: Mapping[str, str]) -> tuple[list[Acco
     return accounts, findings
 
 
-def _storage(settings: Settings) -> Iterator[Finding]:
+def _storage(settings: Settings, clock: SystemClock) -> Iterator[Finding]:
     try:
         database = open_database(settings)
     except CollectorError as error:
@@ -88,7 +80,7 @@ def _storage(settings: Settings) -> Iterator[Finding]:
         return
     try:
         yield Finding("database", True, f"{database.place}: schema is current")
-        yield _clock(database)
+        yield _clock(database, clock)
         if database.path is not None:
             yield _disk(database.path)
     except CollectorError as error:
@@ -97,15 +89,12 @@ def _storage(settings: Settings) -> Iterator[Finding]:
         database.close()
 
 
-def _clock(database: Database) -> Finding:
-    with database.read() as connection:
-        newest = max((instant_of(row.last_at) for row in meters(connection)), default=None)
-    now = datetime.now(UTC)
-    if newest is not None and newest - now > _AHEAD:
-        message = (
-            f"our clock says {now:%Y-%m-%d %H:%M}Z, but there are values of {newest:%Y-%m-%d %H:%M}Z; set the clock"
-        )
-        return Finding("clock", False, message, ClockError.exit_code)
+def _clock(database: Database, clock: SystemClock) -> Finding:
+    now = clock.now()
+    try:
+        require_plausible_clock(database, now)
+    except ClockError as error:
+        return Finding("clock", False, str(error), error.exit_code)
     return Finding("clock", True, f"{now:%Y-%m-%d %H:%M:%S}Z, not before the newest value")
 
 
@@ -117,27 +106,31 @@ def _disk(path: Path) -> Finding:
     return Finding("disk", True, f"{free // 1_000_000_000} GB free beside {path}")
 
 
+def _providers(settings: Settings, accounts: Sequence[Account], clock: SystemClock) -> Iterator[Finding]:
+    try:
+        client = http_client(settings, clock)
+    except CollectorError as error:
+        yield Finding("network", False, str(error), error.exit_code)
+        return
+    try:
+        for account in accounts:
+            yield from _provider(account, client)
+    finally:
+        client.close()
+
+
 def _provider(account: Account, client: HttpClient) -> Iterator[Finding]:
     provider = provider_named(account.provider)
-    request = provider.request()
     try:
-        got = client.get_json(
-            account.base_url.rstrip("/") + request.path,
-            key_header=request.key_header,
-            key=account.key,
-            allow_close_delimited=account.allow_close_delimited,
-        )
-        answer = provider.parse(got.payload)
-    except AskError as error:
-        yield Finding("provider", False, f"account {account.name}: {error}", error.exit_code)
+        heard = ask(client, account, provider)
+    except CollectorError as error:
+        words = Redactor([account.key]).text(str(error))
+        yield Finding("provider", False, f"account {account.name}: {words}", error.exit_code)
         return
-    counters = ", ".join(f"{name} {value:,}" for name, value in answer.counters.items())
+    counters = ", ".join(f"{name} {value:,}" for name, value in heard.answer.counters.items())
     yield Finding("provider", True, f"account {account.name}: {provider.title} answers: {counters}")
-    yield from _skew(account, got)
-
-
-def _skew(account: Account, got: HttpAnswer) -> Iterator[Finding]:
-    if got.server_date is not None and abs(got.server_date - got.received_at) > _SKEW:
-        ahead = (got.received_at - got.server_date).total_seconds()
-        message = f"account {account.name}: our clock is {ahead:+.0f} s from the provider's; synchronise it"
-        yield Finding("clock", False, message, ClockError.exit_code)
+    skew = skew_of(heard.got)
+    if skew is not None:
+        seconds = skew.total_seconds()
+        words = f"our clock is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} the provider's"
+        yield Finding("clock", False, f"account {account.name}: {words}; synchronise it", ClockError.exit_code)

@@ -28,7 +28,9 @@ def write_settings(path: Path, text: str) -> Path | None:
     with os.fdopen(handle, "w", encoding="utf-8") as out:
         out.write(text)
     ignore = path.parent / ".gitignore"
-    if ignore.exists():
+    try:
+        with ignore.open("x", encoding="utf-8") as out:
+            out.write(_IGNORED)
+    except OSError:  # it is there, or the folder only lets us write what we wrote: either way it stays as it is
         return None
-    ignore.write_text(_IGNORED, encoding="utf-8")
     return ignore

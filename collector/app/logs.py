@@ -1,12 +1,16 @@
-"""Logs go to stderr: readable on a terminal, one JSON object a line otherwise, secrets removed from both.
+"""Logs go to stderr: readable on a terminal, one JSON object a line otherwise, keys removed from both.
 
-Redaction happens in the last step, on the finished line, so nothing that any library logs gets past it. Text from
-outside cannot break a line or move the cursor: control characters are escaped and long values cut.
+Keys are removed twice: from every text before it is cut, and from the finished line, so nothing that any library logs
+gets past. Text from outside cannot break a line or move the cursor: control characters are escaped and long values cut.
+Nothing that goes wrong while a line is written stops the program, or prints what the line held.
+
+Public: ``configure``, ``protect``.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any, TextIO
@@ -14,60 +18,125 @@ from typing import Any, TextIO
 import structlog
 
 from collector.domain.secret import Secret
+from collector.polling.redaction import Redactor
 
 _LONGEST = 500
+_LONGEST_TRACEBACK = 10_000
+_TRACEBACK = "exception"
+
+# What these libraries say at a lower level is said again, in our words, by whoever asked them; APScheduler's own
+# complaints reach us as events.
+_QUIETED = {"urllib3": logging.ERROR, "http.client": logging.ERROR, "apscheduler": logging.CRITICAL}
 
 
 def configure(secrets: Iterable[Secret] = (), *, verbose: bool = False, stream: TextIO | None = None) -> None:
-    """Send all logs to ``stream`` (stderr), with every one of ``secrets`` removed."""
+    """Send all logs to ``stream`` (stderr), with every one of ``secrets`` removed.
+
+    Args:
+        secrets: The keys known so far; ``protect`` adds others.
+        verbose: Also log what only a developer reads.
+        stream: Where to write; a terminal gets lines for people, anything else JSON.
+    """
     out = sys.stderr if stream is None else stream
     level = logging.DEBUG if verbose else logging.INFO
+    keys = _Keys(secrets)
     shared: list[Callable[..., Any]] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _inert,
+        structlog.processors.format_exc_info,
+        keys.inert,
     ]
-    terminal = out.isatty()
-    renderer = structlog.dev.ConsoleRenderer(colors=terminal) if terminal else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(out)
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(out)],
     )
-    handler.setFormatter(_Redacting(formatter, tuple(secrets)))
+    handler = _QuietHandler(out)
+    handler.setFormatter(_Redacting(formatter, keys))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in ("urllib3", "http.client", "apscheduler"):
-        logging.getLogger(chatty).setLevel(max(level, logging.INFO if chatty != "apscheduler" else logging.WARNING))
+    for name, least in _QUIETED.items():
+        # Even a verbose log never has their debug lines: these show the headers of requests.
+        logging.getLogger(name).setLevel(logging.INFO if verbose else least)
 
 
-def _inert(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Make text from outside harmless: one line, no escapes, cut."""
-    for key, value in event.items():
-        if isinstance(value, str):
-            shown = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in value)
-            event[key] = shown if len(shown) <= _LONGEST else shown[:_LONGEST] + "…"
-    return event
+def protect(secrets: Iterable[Secret]) -> None:
+    """Remove ``secrets``, too, from whatever is logged from now on."""
+    known = list(secrets)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, _Redacting):
+            handler.formatter.keys.add(known)
+
+
+def _renderer(out: TextIO) -> Callable[..., Any]:
+    if not out.isatty():
+        return structlog.processors.JSONRenderer()
+    colors = not os.environ.get("NO_COLOR")
+    # Plain tracebacks: those of rich would show local variables, and with them keys.
+    return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+
+
+class _Keys:
+    """The keys to remove, which may become more while the program runs."""
+
+    def __init__(self, secrets: Iterable[Secret]) -> None:
+        self._secrets = set(secrets)
+        self._redactor = Redactor(self._secrets)
+
+    def add(self, secrets: Iterable[Secret]) -> None:
+        """Remove ``secrets`` too."""
+        if not self._secrets.issuperset(secrets):
+            self._secrets.update(secrets)
+            self._redactor = Redactor(self._secrets)
+
+    def removed_from(self, text: str) -> str:
+        """Return ``text`` without the keys."""
+        return self._redactor.text(text)
+
+    def inert(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """Make text from outside harmless: without keys, on one line (a traceback on its own lines), cut."""
+        for name, value in event.items():
+            if isinstance(value, str):
+                traceback = name == _TRACEBACK
+                # Without the keys first: one that is cut in two would not be known again.
+                shown = _visible(self.removed_from(value), "\n" if traceback else "")
+                event[name] = _cut(shown, _LONGEST_TRACEBACK if traceback else _LONGEST)
+        return event
+
+
+def _visible(text: str, allowed: str) -> str:
+    return "".join(one if one.isprintable() or one in allowed else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 class _Redacting(logging.Formatter):
-    """Removes every known key from the finished line; tracebacks never show local variables."""
+    """Removes every known key from the finished line."""
 
-    def __init__(self, inner: logging.Formatter, secrets: tuple[Secret, ...]) -> None:
+    def __init__(self, inner: logging.Formatter, keys: _Keys) -> None:
         super().__init__()
+        self.keys = keys
         self._inner = inner
-        self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line with all keys removed."""
-        line = self._inner.format(record)
-        for secret in self._secrets:
-            line = secret.redact(line)
-        return line
+        return self.keys.removed_from(self._inner.format(record))
+
+
+class _QuietHandler(logging.StreamHandler[TextIO]):
+    """Drops a line that cannot be written; logging's own complaint would show the arguments of the call."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging calls it so
+        """Go on: neither a full disk nor a badly formed call may stop the collection."""

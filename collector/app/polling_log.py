@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
+from collector.app.troubles import Troubles
 from collector.domain.accounts import Account
 from collector.errors import CollectorError
-from collector.polling.one_poll import Polled
+from collector.polling.one_poll import INTERRUPTED, Polled
 
-_REPEAT_SECONDS = 3600.0
-
-
-@dataclass(slots=True)
-class _Trouble:
-    count: int
-    told_at: float
+_MOST_FIELDS = 50
 
 
 class PollingLog:
@@ -29,56 +23,78 @@ class PollingLog:
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._troubles: dict[str, _Trouble] = {}
-        self._fields_told: set[tuple[str, str]] = set()
+        self._faults = Troubles(monotonic)
+        self._delays = Troubles(monotonic)
+        self._reviews = Troubles(monotonic)
+        self._fields_told: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 
     def polled(self, account: Account, polled: Polled) -> None:
         """Log one stored poll."""
-        log = structlog.get_logger().bind(account=account.name)
-        if not polled.ok:
-            if polled.outcome != "interrupted":
-                self._trouble(account.name, f"poll failed: {polled.error}", polled.outcome)
+        if polled.outcome == INTERRUPTED:
             return
-        recovered = self._recovered(account.name)
-        if recovered:
-            log.info("polling works again", failed_polls=recovered)
-        log.debug("polled", values={name: value for name, (value, _) in polled.stored.growth.items()})
-        for meter, decisions in polled.stored.decisions.items():
-            log.warning("the counter fell", meter=meter, decided=decisions[-1].kind.value, reason=decisions[-1].reason)
-        if polled.flags:
-            log.warning("the answer deserves a review", flags=list(polled.flags))
-        self._tell_new_fields(account.name, polled)
+        self._tell_delay(account, polled)
+        if polled.ok:
+            self._tell_good(account, polled)
+        else:
+            self._tell_fault(account, polled)
 
     def not_stored(self, account: Account, error: CollectorError) -> None:
         """Log a poll that could not be stored."""
-        self._trouble(account.name, f"poll not stored: {error}", type(error).__name__)
+        failed = self._faults.again(account.name, type(error).__name__)
+        if failed is not None:
+            _log(account).warning(f"poll not stored: {error}", outcome=type(error).__name__, failed_polls=failed)
 
-    def _trouble(self, account: str, words: str, outcome: str) -> None:
-        now = self._monotonic()
-        with self._lock:
-            trouble = self._troubles.setdefault(account, _Trouble(0, -_REPEAT_SECONDS))
-            trouble.count += 1
-            due = now - trouble.told_at >= _REPEAT_SECONDS or trouble.count == 1
-            if due:
-                trouble.told_at = now
-            count = trouble.count
-        if due:
-            structlog.get_logger().warning(words, account=account, outcome=outcome, failed_polls=count)
+    def ended_unexpectedly(self, account: Account, error: BaseException) -> None:
+        """Log a poll that a fault of our own program ended before anything could be stored."""
+        failed = self._faults.again(account.name, type(error).__name__)
+        if failed is not None:
+            _log(account).error("a poll ended unexpectedly", failed_polls=failed, exc_info=error)
 
-    def _recovered(self, account: str) -> int:
-        with self._lock:
-            trouble = self._troubles.pop(account, None)
-        return 0 if trouble is None else trouble.count
+    def _tell_fault(self, account: Account, polled: Polled) -> None:
+        failed = self._faults.again(account.name, polled.outcome)
+        if failed is not None:
+            _log(account).warning(
+                f"poll failed: {polled.error}", outcome=polled.outcome, failed_polls=failed, exc_info=polled.cause
+            )
 
-    def _tell_new_fields(self, account: str, polled: Polled) -> None:
-        """Mention each field the provider's documents do not know once."""
+    def _tell_good(self, account: Account, polled: Polled) -> None:
+        log = _log(account)
+        failed = self._faults.over(account.name)
+        if failed:
+            log.info("polling works again", failed_polls=failed)
+        log.debug("polled", values={name: value for name, (value, _) in polled.stored.growth.items()})
+        for meter, decisions in polled.stored.decisions.items():
+            log.warning("the counter fell", meter=meter, decided=decisions[-1].kind.value, reason=decisions[-1].reason)
+        self._tell_flags(account, polled)
+        self._tell_new_fields(account, polled)
+
+    def _tell_flags(self, account: Account, polled: Polled) -> None:
+        if not polled.flags:
+            self._reviews.over(account.name)
+        elif self._reviews.again(account.name, " ".join(polled.flags)) is not None:
+            _log(account).warning("the answer deserves a review", flags=list(polled.flags))
+
+    def _tell_delay(self, account: Account, polled: Polled) -> None:
+        """Warn of polls that take longer than their interval: the slots they cover fall out."""
+        skipped = (polled.finished_at - polled.started_at) // account.poll_every
+        if skipped <= 0:
+            return
+        total = self._delays.again(account.name, "slow", skipped)
+        if total is not None:
+            _log(account).warning("polls take longer than poll_every, so slots fall out", skipped_polls=total)
+
+    def _tell_new_fields(self, account: Account, polled: Polled) -> None:
+        """Mention each field the provider's documents do not know once; a provider that invents names is cut short."""
         fields = () if polled.answer is None else polled.answer.unknown_fields
         with self._lock:
-            fresh = [name for name in fields if (account, name) not in self._fields_told]
-            self._fields_told.update((account, name) for name in fresh)
+            told = self._fields_told.setdefault(account.name, set())
+            fresh = [name for name in fields if name not in told][: _MOST_FIELDS - len(told)]
+            told.update(fresh)
         if fresh:
-            structlog.get_logger().info(
-                "the provider sends fields its documents do not mention", account=account, fields=fresh
-            )
+            _log(account).info("the provider sends fields its documents do not mention", fields=fresh)
+
+
+def _log(account: Account) -> structlog.typing.FilteringBoundLogger:
+    bound: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(account=account.name)
+    return bound

@@ -9,10 +9,13 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
+import structlog
+
+from collector.app import logs
 from collector.app.clock import SystemClock, lease_owner
 from collector.app.wiring import http_client, lease_length, targets
 from collector.config import AccountSettings, Settings
@@ -21,7 +24,7 @@ from collector.domain.instants import format_instant
 from collector.errors import CollectorError
 from collector.http import HttpClient
 from collector.polling.one_poll import Polled, Poller, Target
-from collector.store.accounts import Refusal, claim
+from collector.store.accounts import Lease, Refusal, claim, release
 from collector.store.engine import Database
 
 
@@ -68,6 +71,7 @@ def poll_now(
         done: Called after each account, from the thread that called us.
     """
     ready, turns = _with_keys(accounts, environ)
+    logs.protect([account.key for account in ready])
     clock = SystemClock()
     with _client(settings, clock) as client, ThreadPoolExecutor(settings.collector.workers) as pool:
         poller = Poller(database, client, clock.now)
@@ -118,9 +122,25 @@ def _take_turn(target: Target, poller: Poller, owner: str, settings: Settings, *
         lease = claim(poller.database, target.row.id, owner, now, now + lease_length(settings), force=force)
         if isinstance(lease, Refusal):
             return Turn(name, skipped=_reason(lease))
-        return Turn(name, poller.poll(target, lease))
+        with _given_back(poller.database, lease):
+            return Turn(name, poller.poll(target, lease))
     except CollectorError as error:
         return Turn(name, error=error)
+    except Exception as error:  # noqa: BLE001 - the turn's edge: one account's fault must not keep the others from being told
+        structlog.get_logger().exception("a poll ended unexpectedly", account=name)
+        kind = type(error).__name__
+        return Turn(name, error=CollectorError(f"a fault in the collector ended the poll ({kind}); please report it"))
+
+
+@contextmanager
+def _given_back(database: Database, lease: Lease) -> Iterator[None]:
+    """Give the lease back where the poll was not stored: the next one need not wait for its end."""
+    try:
+        yield
+    except BaseException:
+        with suppress(CollectorError):
+            release(database, lease)
+        raise
 
 
 def _reason(refusal: Refusal) -> str:

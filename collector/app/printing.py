@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     from reports.rendering import Row
 
 _PIPE_WIDTH = 160
+_TURN_KEYS = (
+    "outcome",
+    "error",
+    "finished_at",
+    "next_poll_at",
+    "values",
+    "growth",
+    "new_requests",
+    "updated_requests",
+    "missed_requests",
+    "rejected_requests",
+    "flags",
+)
 
 
 def output_stream() -> TextIO:
@@ -83,7 +96,9 @@ def print_turns(turns: Sequence[Turn], *, as_json: bool) -> None:
 
 
 def _turn_row(turn: Turn) -> Row:
-    row: dict[str, object] = {"account": turn.account, "outcome": "skipped" if turn.skipped else "error"}
+    """Return what ``poll --json`` says of one account: the same keys whatever happened."""
+    row: dict[str, object] = {"account": turn.account, **dict.fromkeys(_TURN_KEYS)}
+    row["outcome"] = "skipped" if turn.skipped else "error"
     row["error"] = turn.skipped if turn.error is None else str(turn.error)
     if turn.polled is not None:
         polled, stored = turn.polled, turn.polled.stored
@@ -194,9 +209,11 @@ def print_status(rows: Sequence[StatusRow], *, as_json: bool) -> None:
     elif not rows:
         sys.stderr.write("no account is configured or recorded yet; `collector init` writes a first collector.toml\n")
     else:
-        from collector.app.status import status_table
+        from collector.app.status import explanations, status_table
 
         print_table(status_table(rows))
+        for line in explanations(rows):
+            output_stream().write(f"{line}\n")
 
 
 def print_allowance(verdict: Verdict, *, as_json: bool) -> None:
@@ -206,9 +223,12 @@ def print_allowance(verdict: Verdict, *, as_json: bool) -> None:
 
         write_object(asdict(verdict), output_stream())
         return
+    from reports.tables import number
+
     words = "yes" if verdict.allowed else "no"
+    left, wanted = number(verdict.remaining), number(verdict.amount)
     output_stream().write(
-        f"{words}: {verdict.remaining:,f} {verdict.unit} left on {verdict.account}, {verdict.amount:,f} wanted "
+        f"{words}: {left} {verdict.unit} left on {verdict.account}, {wanted} wanted "
         f"(as of {verdict.age_seconds} s ago)\n"
     )
     if not verdict.complete:

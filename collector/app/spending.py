@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from collector.app.wiring import agreements, open_database
 from collector.config import Settings, parse_duration
@@ -16,11 +17,12 @@ from reports.question import Question
 from reports.standing import QuotaStanding, quota_standings
 
 _INTERVALS = 3
+_AMOUNT = re.compile(r"[0-9]{1,19}(\.[0-9]{1,18})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether an amount may be spent; amounts are in units.
+    """Whether an amount may be spent; amounts are in units, integers where the meter has no decimal places.
 
     Attributes:
         complete: False where usage before the history began is not counted, so that less may be left.
@@ -30,8 +32,8 @@ class Verdict:
     account: str
     meter: str
     unit: str
-    amount: Decimal
-    remaining: Decimal
+    amount: int | Decimal
+    remaining: int | Decimal
     allowed: bool
     observed_at: datetime
     age_seconds: int
@@ -63,13 +65,9 @@ def may_spend(
 
 
 def _amount(text: str) -> Decimal:
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        raise UsageError(f"AMOUNT takes a number of units such as 500, not {text!r}") from None
-    if not amount.is_finite() or amount < 0:
+    if _AMOUNT.fullmatch(text) is None:
         raise UsageError(f"AMOUNT takes a number of units such as 500, not {text!r}")
-    return amount
+    return Decimal(text)
 
 
 def _standing(database: Database, question: Question, account: str, meter: str | None) -> QuotaStanding:
@@ -97,12 +95,13 @@ def _verdict(standing: QuotaStanding, amount: Decimal, now: datetime, oldest: ti
             f"the last value of {row.account}/{row.name} is {int(age.total_seconds())} s old, more than "
             f"{int(oldest.total_seconds())} s; run `collector poll {row.account}` and ask again"
         )
-    left = Decimal(remaining).scaleb(-row.scale)
+    whole = row.scale == 0
+    left = remaining if whole else Decimal(remaining).scaleb(-row.scale)
     return Verdict(
         account=row.account,
         meter=row.name,
         unit=row.unit,
-        amount=amount,
+        amount=int(amount) if whole and amount == amount.to_integral_value() else amount,
         remaining=left,
         allowed=amount <= left,
         observed_at=observed_at,

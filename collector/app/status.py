@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 
 from collector.config import Settings
 from collector.domain.calendar import day_of
-from collector.domain.instants import instant_of
+from collector.domain.instants import format_instant, instant_of
+from collector.polling.one_poll import INTERRUPTED
 from collector.store.engine import Database
 from collector.store.polls import PollingState, polling_states
 from collector.store.reading import MeterRow, meters
+from collector.store.writing import OK
 from reports.question import Question
 from reports.rendering import Cell, Row
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-_DEFAULT_INTERVAL = timedelta(minutes=5)
 _STALE_AFTER = 3
 
 
@@ -33,7 +34,9 @@ class StatusRow:
         today: Usage since local midnight, as far as observed.
         per_day: Usage per day over the last seven days; None under one hour of history.
         exhaustion: ``exhausted``, ``exhausts``, ``lasts`` or ``unknown``; ``outlook`` says it in words.
-        health: ``ok``, ``held`` (a fall waits for a decision), ``stale``, ``failing``, ``paused`` or ``never polled``.
+        health: ``ok``, ``held`` (a fall waits for a decision), ``stale``, ``failing``, ``paused``, ``never polled`` or
+            ``not configured`` (a history that nobody continues).
+        flags: What the last poll found to deserve a review.
         error: What the last poll failed with.
     """
 
@@ -53,6 +56,7 @@ class StatusRow:
     exhausts_on: Cell
     outlook: str
     health: str
+    flags: tuple[str, ...]
     error: str | None
     next_poll_at: datetime | None
     configured: bool
@@ -118,17 +122,29 @@ def _status(
         exhaustion=str(figures["status"]),
         exhausts_on=figures["exhausts_on"],
         outlook=outlook(figures),
-        health=_health(state, row, age, intervals.get(row.account, _DEFAULT_INTERVAL)),
-        error=state.error if state.outcome != "ok" else None,
+        health=_health(state, row, age, intervals.get(row.account)),
+        flags=state.flags,
+        error=_fault(state),
         next_poll_at=state.next_poll_at,
         configured=row.account in intervals,
     )
 
 
-def _health(state: PollingState, row: MeterRow, age: timedelta, poll_every: timedelta) -> str:
+def _fault(state: PollingState) -> str | None:
+    """Return what the last poll failed with; one that was given up because we stopped says nothing."""
+    return None if state.outcome in {None, OK, INTERRUPTED} else state.error
+
+
+def _failed(state: PollingState) -> bool:
+    return state.failures > 0 or _fault(state) is not None
+
+
+def _health(state: PollingState, row: MeterRow, age: timedelta, poll_every: timedelta | None) -> str:
     if state.paused_reason is not None:
         return "paused"
-    if state.failures:
+    if poll_every is None:
+        return "not configured"
+    if _failed(state):
         return "failing"
     if age > _STALE_AFTER * poll_every:
         return "stale"
@@ -136,7 +152,7 @@ def _health(state: PollingState, row: MeterRow, age: timedelta, poll_every: time
 
 
 def _empty(account: str, provider: str, state: PollingState | None) -> StatusRow:
-    failing = state is not None and state.outcome is not None
+    failing = state is not None and _failed(state)
     return StatusRow(
         account=account,
         provider=provider,
@@ -154,14 +170,15 @@ def _empty(account: str, provider: str, state: PollingState | None) -> StatusRow
         exhausts_on=None,
         outlook="unknown: nothing was recorded yet",
         health="failing" if failing else "never polled",
-        error=None if state is None else state.error,
+        flags=(),
+        error=None if state is None else _fault(state),
         next_poll_at=None if state is None else state.next_poll_at,
         configured=True,
     )
 
 
 def status_table(rows: Sequence[StatusRow]) -> Table:
-    """Return the status for people: one line per meter, then what is wrong in words."""
+    """Return the status for people: one line per meter; ``explanations`` says below it what is wrong."""
     from rich.table import Table
 
     from reports.tables import number, plain
@@ -180,9 +197,24 @@ def status_table(rows: Sequence[StatusRow]) -> Table:
             number(row.per_day),
             _quota_words(row),
             "no quota" if row.meter is not None and row.quota is None else row.outlook,
-            plain(row.health if row.error is None else f"{row.health}: {row.error}"),
+            plain(", ".join((row.health, *row.flags))),
         )
     return table
+
+
+def explanations(rows: Sequence[StatusRow]) -> list[str]:
+    """Return, for people, a line for each account whose last poll failed: why, and how old its figures are."""
+    failed = {row.account: row for row in rows if row.error is not None}
+    return [
+        f"{name}: {'no value yet' if row.observed_at is None else f'stale since {_moment(row.observed_at)}'}; "
+        f"the last poll failed: {row.error}"
+        for name, row in failed.items()
+    ]
+
+
+def _moment(instant: datetime) -> str:
+    """Return an instant to the second, as JSON shows it."""
+    return format_instant(instant.replace(microsecond=0))
 
 
 def age_words(seconds: int | None) -> str:

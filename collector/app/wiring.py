@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -13,15 +13,18 @@ import platformdirs
 from collector.app.clock import SystemClock
 from collector.config import AccountSettings, Settings, find_config, load
 from collector.domain.accounts import Account, Agreement
-from collector.errors import UsageError
+from collector.domain.instants import instant_of
+from collector.errors import ClockError, UsageError
 from collector.http import HttpClient, HttpSettings
 from collector.polling.one_poll import Target
 from collector.providers import provider_named
 from collector.store.accounts import register
 from collector.store.engine import Database
+from collector.store.reading import meters
 from collector.store.revision import require_head
 
 DISTRIBUTION = "usage-collector"
+_CLOCK_IS_WRONG = timedelta(days=1)
 
 
 def program_version() -> str:
@@ -55,6 +58,20 @@ def open_database(settings: Settings) -> Database:
     return database
 
 
+def require_plausible_clock(database: Database, now: datetime) -> None:
+    """Make sure that the clock is not far behind what is stored.
+
+    Raises:
+        ClockError: It is more than a day behind the newest value.
+    """
+    with database.read() as connection:
+        newest = max((instant_of(row.last_at) for row in meters(connection)), default=None)
+    if newest is not None and newest - now > _CLOCK_IS_WRONG:
+        raise ClockError(
+            f"the clock says {now:%Y-%m-%d %H:%M}Z, but there are values of {newest:%Y-%m-%d %H:%M}Z; set the clock"
+        )
+
+
 def http_client(settings: Settings, clock: SystemClock) -> HttpClient:
     """Return the door to the network as configured."""
     return HttpClient(
@@ -76,7 +93,7 @@ def lease_length(settings: Settings) -> timedelta:
 
 
 def chosen(settings: Settings, names: Sequence[str]) -> list[AccountSettings]:
-    """Return the configured accounts called ``names``, or all.
+    """Return the configured accounts called ``names``, each once, or all.
 
     Raises:
         UsageError: A name is not configured, or no account is.
@@ -88,7 +105,12 @@ def chosen(settings: Settings, names: Sequence[str]) -> list[AccountSettings]:
         raise UsageError(f"no account is called {unknown[0]!r} in {settings.path} (configured: {have})")
     if not known:
         raise UsageError(f"{settings.path} configures no account; add an [[accounts]] table")
-    return [known[name] for name in names] if names else list(settings.accounts)
+    return [known[name] for name in dict.fromkeys(names)] if names else list(settings.accounts)
+
+
+def configured_meters(settings: Settings) -> set[str]:
+    """Return the names of the meters that the configured accounts have."""
+    return {meter.name for one in settings.accounts for meter in provider_named(one.provider).meters}
 
 
 def agreements(settings: Settings) -> dict[str, Agreement]:

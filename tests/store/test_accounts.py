@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tests.store.conftest import Dump
 
 Make = Callable[..., Account]
+T = TypeVar("T")
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -64,11 +65,11 @@ def next_poll_of(database: Database, account: int) -> datetime | None:
         return connection.scalar(select(schema.account.c.next_poll_at).where(schema.account.c.id == account))
 
 
-def together(*calls: Callable[[], object]) -> list[object]:
+def together(*calls: Callable[[], T]) -> list[T]:
     """Call all at once, each in a thread of its own."""
     barrier = threading.Barrier(len(calls), timeout=10)
 
-    def meet(call: Callable[[], object]) -> object:
+    def meet(call: Callable[[], T]) -> T:
         barrier.wait()
         return call()
 
@@ -226,7 +227,7 @@ class TestClaimDue:
             return found
 
         calls = [lambda door=door, owner=f"{owner}": drain(door, owner) for door in (database, other) for owner in "ab"]
-        taken = [account for part in together(*calls) for account in part]  # type: ignore[attr-defined]
+        taken = [account for part in together(*calls) for account in part]
         assert sorted(taken) == sorted(ids)
 
     @pytest.mark.postgres

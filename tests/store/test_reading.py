@@ -130,16 +130,16 @@ def test_many_meters_and_boundaries_are_one_statement(
     database: Database, make_account: Make, statements: list[str]
 ) -> None:
     chance = random.Random(1)
-    found = store(database, make_account, [random_rows(chance) for _ in range(40)])
+    found = store(database, make_account, [random_rows(chance) for _ in range(20)])
     with database.read() as connection:
         statements.clear()
         brackets = reading.brackets(connection, {meter: range(BEGUN, BEGUN + 366) for meter in found})
     assert len(statements) == 1
-    assert sum(map(len, brackets.values())) == 40 * 366
+    assert sum(map(len, brackets.values())) == 20 * 366
 
 
-def test_a_year_of_a_hundred_meters_has_no_limit_of_parameters(database: Database, make_account: Make) -> None:
-    found = store(database, make_account, [[Row(BEGUN, BEGUN, 7, 1, Status.GOOD)] for _ in range(100)])
+def test_a_year_of_many_meters_has_no_limit_of_parameters(database: Database, make_account: Make) -> None:
+    found = store(database, make_account, [[Row(BEGUN, BEGUN, 7, 1, Status.GOOD)] for _ in range(90)])
     with database.read() as connection:
         brackets = reading.brackets(connection, {meter: [BEGUN + day * DAY for day in range(366)] for meter in found})
     assert {one for each in brackets.values() for one in each[1:]} == {

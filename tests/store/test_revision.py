@@ -192,15 +192,15 @@ class TestUpgrade:
                 [sys.executable, "-W", "error", "-c", program, url],
                 cwd=TOP, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             )
-            for _ in range(3)
+            for _ in range(2)
         ]  # fmt: skip
         for one in running:
             assert one.stdin is not None
             one.stdin.close()  # all are told to begin
             one.stdin = None
         found = [one.communicate(timeout=60) for one in running]
-        assert [one.returncode for one in running] == [0, 0, 0], found
-        assert sorted(out.strip() for out, _ in found) == sorted(map(str, [(None, HEAD), *[(HEAD, HEAD)] * 2]))
+        assert [one.returncode for one in running] == [0, 0], found
+        assert sorted(out.strip() for out, _ in found) == sorted(map(str, [(None, HEAD), (HEAD, HEAD)]))
 
     def test_developers_may_upgrade_with_alembic_itself(self, empty_database: Database) -> None:
         url = empty_database.url.render_as_string(hide_password=False)

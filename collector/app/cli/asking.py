@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from collector.app.cli.options import AccountName, Accounts, Config, Json, Meters, Zone, question_of, settings_of
+from collector.app.cli.options import AccountName, Accounts, Config, Json, Meter, Meters, Zone, question_of, settings_of
 
 
 def status(
@@ -18,6 +18,7 @@ def status(
     json_: Json = False,
 ) -> None:
     """Show where every meter stands: value, age, today, burn rate, quota, exhaustion, health."""
+    from collector.app.cli.reporting import require_known
     from collector.app.clock import SystemClock
     from collector.app.printing import print_status
     from collector.app.status import status_rows
@@ -27,9 +28,7 @@ def status(
     question = question_of(settings, SystemClock().now(), names=(accounts, meters), zone=zone)
     database = open_database(settings)
     try:
-        from collector.app.cli.reporting import require_known
-
-        require_known(database, question)
+        require_known(settings, database, question.accounts, question.meters)
         rows = status_rows(settings, database, question)
     finally:
         database.close()
@@ -40,7 +39,7 @@ def can_spend(
     context: typer.Context,
     account: AccountName,
     amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="How many units the job will use.")],
-    meter: Annotated[str | None, typer.Option("--meter", help="The meter; needed where several have a quota.")] = None,
+    meter: Meter = None,
     max_age: Annotated[
         str | None, typer.Option("--max-age", help="How old the last value may be; three intervals without it.")
     ] = None,

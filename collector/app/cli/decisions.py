@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from collector.app.cli.options import Accounts, Config, Json, Meters, settings_of
+from collector.app.cli.options import Account, Accounts, Config, Json, Meter, Meters, settings_of
 from collector.errors import UsageError
 
 resets = typer.Typer(help="The falls of counters, what was decided about each, and why.", no_args_is_help=True)
@@ -32,12 +32,15 @@ def list_(
     json_: Json = False,
 ) -> None:
     """List the falls of counters and what was decided about them."""
+    from collector.app.cli.reporting import require_known
     from collector.app.printing import print_decisions
     from collector.app.wiring import open_database
     from collector.store.decisions import listed
 
-    database = open_database(settings_of(context, config))
+    settings = settings_of(context, config)
+    database = open_database(settings)
     try:
+        require_known(settings, database, accounts, meters)
         with database.read() as connection:
             found = listed(connection, accounts or None, meters or None, superseded=everything)
     finally:
@@ -51,8 +54,8 @@ def decide(
     verdict: Annotated[Verdict, typer.Option("--as", help="What the fall was.")],
     reason: Annotated[str, typer.Option("--reason", help="Why; kept in the record.")],
     key: Annotated[str | None, typer.Argument(metavar="[ID]", help="The fall, as `resets list` names it.")] = None,
-    account: Annotated[str | None, typer.Option("--account", help="Instead of ID: the account, …")] = None,
-    meter: Annotated[str | None, typer.Option("--meter", help="… its meter, …")] = None,
+    account: Account = None,
+    meter: Meter = None,
     at: Annotated[str | None, typer.Option("--at", help="… and the instant of the snapshot, RFC 3339.")] = None,
     by: Annotated[str | None, typer.Option("--by", help="Who decides; the login name without it.")] = None,
     config: Config = None,
@@ -65,8 +68,21 @@ def decide(
 
     if not reason.strip():
         raise UsageError("--reason must say why: it is what an auditor reads")
-    if (key is None) == (account is None or at is None):
-        raise UsageError("name the fall by its ID, or by --account, --meter and --at")
+    place = (account, meter, at)
+    if (key is None and None in (account, at)) or (key is not None and place != (None, None, None)):
+        raise UsageError("name the fall either by its ID, or by --account, --meter and --at")
     settings = settings_of(context, config)
     fall = Fall(key, account, meter, at)
-    print_decisions(decide_fall(settings, fall, verdict.value, by or getpass.getuser(), reason.strip()), as_json=json_)
+    print_decisions(decide_fall(settings, fall, verdict.value, _operator(by), reason.strip()), as_json=json_)
+
+
+def _operator(name: str | None) -> str:
+    """Return who decides: an auditor asks for it."""
+    if name is not None:
+        if not name.strip():
+            raise UsageError("--by must say who decides: it is what an auditor reads")
+        return name.strip()
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        raise UsageError("this user has no login name; say who decides with --by") from None

@@ -7,6 +7,7 @@ needs when it is called.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -15,8 +16,10 @@ from collector.app.cli import asking, decisions, polling, reporting, setting_up
 from collector.app.cli.options import Config
 from collector.errors import CollectorError
 
+_NAME = "collector"
+
 app = typer.Typer(
-    name="collector",
+    name=_NAME,
     help="Keeps the history of metered APIs in SQL and reports usage per day, burn rate and exhaustion.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -54,10 +57,14 @@ app.add_typer(decisions.resets, name="resets")
 app.command("simulate")(polling.simulate)
 
 
-def main() -> None:
-    """Run the command line; the exit code says what kind of failure it was."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; the exit code says what kind of failure it was.
+
+    Args:
+        arguments: What follows the program's name; without it those the process was started with.
+    """
     try:
-        app()
+        app(args=arguments, prog_name=_NAME)
     except CollectorError as error:
         typer.echo(f"collector: {error}", err=True)
         sys.exit(error.exit_code)

@@ -37,15 +37,27 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table for people.")]
 
 
-def _account_names(incomplete: str) -> list[str]:
+def _account_names(context: typer.Context, incomplete: str) -> list[str]:
     """Return configured names for the shell to complete; nothing if there are no readable settings."""
-    from collector.app.wiring import load_settings
     from collector.errors import CollectorError
 
     try:
-        return [one.name for one in load_settings(None).accounts if one.name.startswith(incomplete)]
+        accounts = settings_of(context, context.params.get("config")).accounts
     except CollectorError:
         return []
+    return [one.name for one in accounts if one.name.startswith(incomplete)]
+
+
+def _meter_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the meters of the configured accounts for the shell to complete, as ``_account_names`` does."""
+    from collector.app.wiring import configured_meters
+    from collector.errors import CollectorError
+
+    try:
+        names = configured_meters(settings_of(context, context.params.get("config")))
+    except CollectorError:
+        return []
+    return sorted(name for name in names if name.startswith(incomplete))
 
 
 Accounts = Annotated[
@@ -57,7 +69,18 @@ AccountNames = Annotated[
     typer.Argument(metavar="[ACCOUNT]...", help="Accounts to poll; all without any.", autocompletion=_account_names),
 ]
 AccountName = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account.", autocompletion=_account_names)]
-Meters = Annotated[list[str] | None, typer.Option("--meter", help="Only this meter; may be repeated.")]
+Account = Annotated[
+    str | None,
+    typer.Option("--account", help="Instead of ID: the account, with --meter …", autocompletion=_account_names),
+]
+Meters = Annotated[
+    list[str] | None,
+    typer.Option("--meter", help="Only this meter; may be repeated.", autocompletion=_meter_names),
+]
+Meter = Annotated[
+    str | None,
+    typer.Option("--meter", help="The meter; needed where several could be meant.", autocompletion=_meter_names),
+]
 From = Annotated[str | None, typer.Option("--from", help="First local date, such as 2026-01-31.", metavar="DATE")]
 To = Annotated[str | None, typer.Option("--to", help="Local date to stop before.", metavar="DATE")]
 Last = Annotated[str | None, typer.Option("--last", help="The last days including today, such as 30d.", metavar="DAYS")]
@@ -65,6 +88,8 @@ Zone = Annotated[str | None, typer.Option("--tz", help="Whose midnights make a d
 Format = Annotated[OutputFormat | None, typer.Option("--format", help="How to write the report; table without it.")]
 Output = Annotated[Path | None, typer.Option("--output", help="Write to this file instead.", metavar="FILE")]
 
+# Beyond these lie no history, and instants that a date's midnight in some zone could not be told in.
+_FIRST_DATE, _LAST_DATE = date(1900, 1, 1), date(9000, 1, 1)
 _LAST = re.compile(r"([1-9]\d{0,4})([dw])", re.ASCII)
 
 
@@ -87,6 +112,10 @@ def parse_date(text: str | None, option: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{option} takes a date such as 2026-01-31, not {text!r}") from None
+
+
+def _within_reason(day: date | None) -> date | None:
+    return None if day is None else min(max(day, _FIRST_DATE), _LAST_DATE)
 
 
 def parse_days(text: str | None) -> int | None:
@@ -151,8 +180,8 @@ def question_of(
         agreements=agreements(settings),
         accounts=tuple(accounts) if accounts else None,
         meters=tuple(meters) if meters else None,
-        start=start,
-        end=end,
+        start=_within_reason(start),
+        end=_within_reason(end),
         last_days=last,
         zone=parse_zone(zone),
     )

@@ -17,14 +17,14 @@ def poll(
     config: Config = None,
     json_: Json = False,
 ) -> None:
-    """Poll each account once, now, and print what was new."""
+    """Poll each account once, now, and print what was new; exit code 1 if any poll failed."""
     from collector.app import logs
     from collector.app.polling_now import poll_now
     from collector.app.printing import print_turns
     from collector.app.wiring import chosen, open_database
 
-    settings = settings_of(context, config)
     logs.configure()
+    settings = settings_of(context, config)
     wanted = chosen(settings, accounts or [])
     database = open_database(settings)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from collector.app.cli.options import (
 from collector.errors import UsageError
 
 if TYPE_CHECKING:
+    from collector.config import Settings
     from collector.store.engine import Database
     from reports.question import Question
     from reports.rendering import Row
@@ -163,7 +164,7 @@ def _answer(name: str, asked: _Asked, rows: _Rows, how: tuple[bool, OutputFormat
     question = question_of(settings, SystemClock().now(), names=asked.names, span=asked.span, zone=asked.zone)
     database = open_database(settings)
     try:
-        require_known(database, question)
+        require_known(settings, database, question.accounts, question.meters)
         chosen = OutputFormat.JSON if json_ else format_ or OutputFormat.TABLE
         with nullcontext(output_stream()) if output is None else whole_file(output) as out:
             print_report(name, rows(database, question), chosen.value, out)
@@ -171,18 +172,23 @@ def _answer(name: str, asked: _Asked, rows: _Rows, how: tuple[bool, OutputFormat
         database.close()
 
 
-def require_known(database: Database, question: Question) -> None:
-    """Refuse names that neither the settings nor the history know: an empty answer would look like no usage."""
+def require_known(
+    settings: Settings, database: Database, accounts: Sequence[str] | None, meters: Sequence[str] | None
+) -> None:
+    """Refuse names that neither the settings nor the history know: an empty answer would look like no usage.
+
+    Raises:
+        UsageError: An account or a meter is unknown.
+    """
+    from collector.app.wiring import configured_meters
     from collector.store.accounts import recorded
 
     known = recorded(database)
-    configured = set(question.agreements)
-    for name in question.accounts or ():
-        if name not in known and name not in configured:
-            raise UsageError(
-                f"no account is called {name!r} (known: {', '.join(sorted({*known, *configured})) or 'none'})"
-            )
-    meters = {meter for names in known.values() for meter in names}
-    for name in question.meters or ():
-        if meters and name not in meters:
-            raise UsageError(f"no meter is called {name!r} (known: {', '.join(sorted(meters))})")
+    _require_among("account", accounts, {*known, *(one.name for one in settings.accounts)})
+    _require_among("meter", meters, {*configured_meters(settings), *(name for each in known.values() for name in each)})
+
+
+def _require_among(what: str, names: Sequence[str] | None, known: set[str]) -> None:
+    for name in names or ():
+        if name not in known:
+            raise UsageError(f"no {what} is called {name!r} (known: {', '.join(sorted(known)) or 'none'})")

@@ -15,11 +15,14 @@ database = typer.Typer(help="Migrations, checks and backups of the database.", n
 
 
 def init(context: typer.Context, config: Config = None) -> None:
-    """Write a commented collector.toml, never over an existing one."""
+    """Write a commented collector.toml to where the other verbs look for it, never over an existing one."""
     from collector.app.first_settings import write_settings
     from collector.config import template
+    from collector.config.environment import CONFIG_VARIABLE
+    from collector.config.loading import FILE_NAME
 
-    path = config or context.find_root().params.get("config") or Path("collector.toml")
+    named = os.environ.get(CONFIG_VARIABLE)
+    path = config or context.find_root().params.get("config") or Path(named or FILE_NAME)
     ignored = write_settings(path, template())
     typer.echo(f"wrote {path}")
     if ignored is not None:
@@ -30,9 +33,11 @@ def init(context: typer.Context, config: Config = None) -> None:
 
 def doctor(context: typer.Context, config: Config = None, json_: Json = False) -> None:
     """Check settings, keys, database, reachability, clock and disk; print a fix for each fault."""
+    from collector.app import logs
     from collector.app.doctor import examine
     from collector.app.printing import print_findings
 
+    logs.configure()
     findings = examine(lambda: settings_of(context, config), os.environ)
     print_findings(findings, as_json=json_)
     raise typer.Exit(next((one.exit_code for one in findings if not one.ok), 0))
@@ -104,7 +109,8 @@ def copy(
     from collector.store.engine import Database
     from collector.store.revision import upgrade as upgrade_database
 
-    source, target = open_database(settings_of(context, config)), Database(url)
+    target = Database(url)
+    source = open_database(settings_of(context, config))
     try:
         upgrade_database(target)
         counts = copy_history(source, target)
