@@ -23,8 +23,8 @@ from collector.app.cli.main import main
 from collector.app.polling_now import poll_now
 from collector.app.wiring import open_database
 from collector.config import load
+from collector.simulator.rhythm import Workload
 from collector.simulator.server import Simulator
-from collector.simulator.traffic import Workload
 
 README = Path(__file__).parents[1] / "README.md"
 FIRST = datetime(2026, 9, 28, 22, 30, tzinfo=UTC)
@@ -69,7 +69,7 @@ def example_folder() -> Iterator[None]:
         yield
 
 
-def _collect(clock: time_machine.Coordinates) -> None:
+def _collect(clock: time_machine.Traveller) -> None:
     settings = load(Path("collector.toml").absolute(), {})
     printed("collector db upgrade")
     database = open_database(settings)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
+import typer.core
 import typer.main
 
 from collector.app.cli.main import app
@@ -37,9 +37,9 @@ def test_first_screen_has_a_real_command_with_its_output() -> None:
     assert "credits" in first[2]
 
 
-def _commands() -> Iterator[tuple[str, click.Command]]:
-    def walk(prefix: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
-        if isinstance(command, click.Group):
+def _commands() -> Iterator[tuple[str, Any]]:
+    def walk(prefix: str, command: Any) -> Iterator[tuple[str, Any]]:
+        if isinstance(command, typer.core.TyperGroup):
             for name, sub in command.commands.items():
                 yield from walk(f"{prefix} {name}", sub)
         else:
@@ -82,14 +82,17 @@ def test_every_setting_is_in_the_readme() -> None:
 
 def test_setting_up_by_hand_works_as_written(tmp_path: Path) -> None:
     block = next(block for block in SHELL_BLOCKS if "collector init" in block)
-    program = shutil.which("collector")
-    assert program is not None or (Path(sys.executable).parent / "collector").exists(), "install the project first"
     commands = [line.partition("  #")[0].strip() for line in block.splitlines() if line.startswith("collector")]
-    environ = {**os.environ, **KEYS, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environ = {**os.environ, **KEYS, "PYTHONPATH": str(README.parent)}
     with Simulator(now=lambda: datetime.now(UTC)) as simulator:
         for command in commands[: commands.index("collector run")]:
             done = subprocess.run(
-                shlex.split(command), cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+                [sys.executable, "-m", *shlex.split(command)],
+                cwd=tmp_path,
+                env=environ,
+                capture_output=True,
+                text=True,
+                check=False,
             )
             assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
             if command == "collector init":
