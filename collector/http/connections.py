@@ -27,7 +27,7 @@ class _StrictResponse(http.client.HTTPResponse):
     """A response whose header block is HTTP/1.x to the letter, and which has no cookies."""
 
     def _read_status(self) -> tuple[str, int, str]:
-        version, status, reason = super()._read_status()  # type: ignore[misc]
+        version, status, reason = super()._read_status()  # type: ignore[misc]  # typeshed leaves it out
         if version not in _VERSIONS:
             raise http.client.UnknownProtocol("not HTTP/1.x")
         return version, status, reason
