@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from collector.domain.falls import Course, Decision, FallKind, Observation, Pin, Status, Step, Terms, step
 from collector.domain.instants import format_instant, instant_of
 from collector.errors import UsageError
 from collector.store import schema
 from collector.store.rows import any_of, any_text_of
-from collector.store.snapshots import SnapshotRow, settle
+from collector.store.snapshots import SnapshotRow, add_decision, settle
 
 _snapshot = schema.snapshot
 _decision = schema.decision
@@ -238,27 +238,11 @@ def _replace(
     """Add the decisions that are new and supersede the old ones that no longer follow, by the operator's one."""
     kept = set(old.values())
     fresh = [one for one in new if one not in kept]
-    identity: int = connection.scalar(select(func.max(_decision.c.id)).where(_decision.c.meter == meter)) or 0
-    operator = identity
+    operator = 0
     for one in fresh:
-        identity += 1
+        identity = add_decision(connection, meter, one, decided_at)
         if one.at == pinned_at:
             operator = identity
-        connection.execute(
-            insert(_decision).values(
-                meter=meter,
-                id=identity,
-                at=one.at,
-                since=one.since,
-                kind=one.kind.value,
-                before=one.before,
-                after=one.after,
-                offset=one.offset,
-                decided_at=decided_at,
-                decided_by=one.decided_by,
-                reason=one.reason,
-            )
-        )
     gone = [key for key, one in old.items() if one not in new]
     if gone:
         connection.execute(

@@ -136,22 +136,7 @@ def settle(connection: Connection, meter: int, statuses: Mapping[int, Status]) -
 def record_decisions(connection: Connection, meter: int, decisions: Sequence[Decision], decided_at: datetime) -> None:
     """Add decisions in order; each replaces the *held* one that waited for it."""
     for one in decisions:
-        identity = 1 + (connection.scalar(select(func.max(_decision.c.id)).where(_decision.c.meter == meter)) or 0)
-        connection.execute(
-            insert(_decision).values(
-                meter=meter,
-                id=identity,
-                at=one.at,
-                since=one.since,
-                kind=one.kind.value,
-                before=one.before,
-                after=one.after,
-                offset=one.offset,
-                decided_at=decided_at,
-                decided_by=one.decided_by,
-                reason=one.reason,
-            )
-        )
+        identity = add_decision(connection, meter, one, decided_at)
         connection.execute(
             update(_decision)
             .where(
@@ -162,3 +147,24 @@ def record_decisions(connection: Connection, meter: int, decisions: Sequence[Dec
             )
             .values(superseded_by=identity)
         )
+
+
+def add_decision(connection: Connection, meter: int, decision: Decision, decided_at: datetime) -> int:
+    """Add one decision to the meter's record and return its number there."""
+    identity = 1 + (connection.scalar(select(func.max(_decision.c.id)).where(_decision.c.meter == meter)) or 0)
+    connection.execute(
+        insert(_decision).values(
+            meter=meter,
+            id=identity,
+            at=decision.at,
+            since=decision.since,
+            kind=decision.kind.value,
+            before=decision.before,
+            after=decision.after,
+            offset=decision.offset,
+            decided_at=decided_at,
+            decided_by=decision.decided_by,
+            reason=decision.reason,
+        )
+    )
+    return identity
