@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
-from datetime import UTC
+from datetime import UTC, datetime
 from types import FrameType
 
 import structlog
@@ -42,6 +42,7 @@ from collector.app.troubles import Troubles
 from collector.app.watchdog import Watchdog
 from collector.app.wiring import chosen, http_client, lease_length, open_database, require_plausible_clock, targets
 from collector.config import Settings, double_counting
+from collector.domain.schedule import at_the_latest
 from collector.errors import CollectorError
 from collector.http import HttpClient
 from collector.polling.asking import Asks
@@ -102,7 +103,8 @@ class Daemon:
         """Bring polls forward that an interval or a clock set back would put off for too long."""
         if self._rearming:
             now = self._clock.now()
-            hasten(self._database, {key: now + target.account.poll_every for key, target in self._targets.items()})
+            limits = {key: at_the_latest(target.account, now) for key, target in self._targets.items()}
+            hasten(self._database, limits, now)
             self._rearming = False
 
     def _claim(self) -> None:
@@ -144,6 +146,11 @@ class Daemon:
         except BaseException as error:  # noqa: BLE001 - the job's edge: not even sys.exit in one account ends the others
             self._log.ended_unexpectedly(account, error)
 
+    @property
+    def running(self) -> int:
+        """How many polls are running."""
+        return len(self._busy)
+
     def overdue(self) -> list[str]:
         """Return the accounts that should have been polled several intervals ago, by name."""
         now = self._clock.now()
@@ -177,6 +184,7 @@ def run_daemon(
     environ: Mapping[str, str],
     *,
     verbose: bool = False,
+    stop_seconds: float = _STOP_SECONDS,
     leave: Callable[[int], object] = os._exit,
 ) -> int:
     """Poll until SIGTERM or SIGINT and return the exit code: 0 after a signal, 1 if polling had silently stopped.
@@ -185,7 +193,8 @@ def run_daemon(
         settings: What is configured.
         environ: Where keys are read from.
         verbose: Log every poll's details.
-        leave: Ends the process at once with an exit code; called if a poll does not end in time.
+        stop_seconds: How long running polls are waited for at the end.
+        leave: Ends the process at once with an exit code; called if a poll does not end in that time.
 
     Raises:
         ConfigError: A key is missing or the settings are wrong.
@@ -206,7 +215,7 @@ def run_daemon(
         _stop_on_signals(clock, client)
         log.info("polling", accounts=len(accounts), database=database.place)
         code = watch(daemon, clock, scheduler_of(daemon, clock))
-        if not daemon.stop():
+        if not daemon.stop(stop_seconds):
             log.warning("a poll did not end in time; it is left unfinished, and nothing of it is stored")
             sys.stderr.flush()
             leave(code)  # threads that hang would keep the interpreter from ending
@@ -233,13 +242,24 @@ def scheduler_of(daemon: Daemon, clock: Clock) -> BackgroundScheduler:
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
     # The first run of an interval job is one interval late unless it is told when to begin.
-    scheduler.add_job(
-        daemon.tick, IntervalTrigger(seconds=_TICK_SECONDS, timezone=UTC), id=_TICK, next_run_time=clock.now()
-    )
+    scheduler.add_job(daemon.tick, _FromNowOn(seconds=_TICK_SECONDS, timezone=UTC), id=_TICK, next_run_time=clock.now())
     recorder = _Recorder(clock.monotonic)
     scheduler.add_listener(recorder.executed, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
     scheduler.add_listener(recorder.left_out, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
     return scheduler
+
+
+class _FromNowOn(IntervalTrigger):  # type: ignore[misc]  # APScheduler ships no types
+    """An interval that forgets what it missed.
+
+    APScheduler lists every missed run before it joins them into one: on a machine without a battery, whose clock begins
+    in 1970 and is set by the network, that takes all memory.
+    """
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        """Return the next run after ``now``."""
+        following: datetime | None = super().get_next_fire_time(previous_fire_time, now)
+        return following if following is None or following > now else now + self.interval
 
 
 class _Recorder:

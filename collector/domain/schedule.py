@@ -69,6 +69,11 @@ def next_poll_at(account: Account, now: datetime, failure: Failure | None = None
     return slot if failure.not_before is None else max(slot, failure.not_before)
 
 
+def at_the_latest(account: Account, now: datetime) -> tuple[datetime, datetime]:
+    """Return until when ``account`` must be asked again: while its polls are good, and while they fail."""
+    return now + account.poll_every, now + account.poll_every * _PATIENCE
+
+
 def _next_slot(account: Account, now: datetime, every: timedelta, phase: float) -> datetime:
     """Return the next slot or side of a midnight, but no poll within ten seconds of the last one."""
     earliest = now + min(_MOST_FLOOR, every * 0.9)

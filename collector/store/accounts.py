@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, case, insert, literal, or_, select, text, update
 
 from collector.domain.accounts import Account, Meter
 from collector.errors import ConfigError
 from collector.store import schema
 from collector.store.engine import Database
 from collector.store.rows import any_of, any_text_of
+from collector.store.types import Instant
 
 _account = schema.account
 _meter = schema.meter
+# A lease lasts minutes and a Retry-After at most an hour; a later end was written by a clock that ran ahead.
+_PLAUSIBLE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +199,9 @@ def claim(
             .where(_account.c.id == account)
             .with_for_update()
         ).one()
-        if found.lease_until is not None and found.lease_until > now:
+        if found.lease_until is not None and now < found.lease_until <= now + _PLAUSIBLE:
             return Refusal(held_by=found.lease_owner)
-        if not force and found.not_before is not None and found.not_before > now:
+        if not force and found.not_before is not None and now < found.not_before <= now + _PLAUSIBLE:
             return Refusal(not_before=found.not_before)
         connection.execute(
             update(_account).where(_account.c.id == account).values(lease_owner=owner, lease_until=until)
@@ -207,17 +210,27 @@ def claim(
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
-    return or_(_account.c.lease_until.is_(None), _account.c.lease_until <= now)
+    until = _account.c.lease_until
+    return or_(until.is_(None), until <= now, until > now + _PLAUSIBLE)
 
 
-def hasten(database: Database, due_by: Mapping[int, datetime]) -> None:
-    """Bring the next poll of accounts forward where it is planned later than ``due_by``: an interval was shortened."""
+def hasten(database: Database, due_by: Mapping[int, tuple[datetime, datetime]], now: datetime) -> None:
+    """Bring polls forward that are planned too late: an interval was shortened, or a clock was set back.
+
+    Args:
+        database: Where the accounts are.
+        due_by: By account, when it must be asked at the latest, and when it must be while its polls fail.
+        now: The current instant; a provider's ``Retry-After`` that can still be meant is respected.
+    """
+    not_before = _account.c.not_before
+    allowed = or_(not_before.is_(None), not_before <= now, not_before > now + _PLAUSIBLE)
     with database.write() as connection:
-        for account, instant in sorted(due_by.items()):  # one order for all: two collectors never wait for each other
+        for account, (good, failing) in sorted(due_by.items()):  # one order for all: nobody waits in a circle
+            latest = case((_account.c.failures == 0, literal(good, Instant())), else_=literal(failing, Instant()))
             connection.execute(
                 update(_account)
-                .where(_account.c.id == account, _account.c.next_poll_at > instant, _account.c.not_before.is_(None))
-                .values(next_poll_at=instant)
+                .where(_account.c.id == account, _account.c.next_poll_at > latest, allowed)
+                .values(next_poll_at=latest)
             )
 
 

@@ -67,7 +67,12 @@ def _dump_postgresql(database: Database, target: Path, environ: Mapping[str, str
     settings = dict(environ)
     if url.password is not None:
         settings["PGPASSWORD"] = str(url.password)
-    place = url.set(drivername="postgresql", password=None).render_as_string()
+    # A password may also be an option of the connection; a command line is for everybody to read.
+    options = dict(url.query)
+    hidden = options.pop("password", None)
+    if hidden is not None:
+        settings["PGPASSWORD"] = str(hidden)
+    place = url.set(drivername="postgresql", password=None, query=options).render_as_string()
     _run(database, ["pg_dump", "--format=custom", f"--file={target}", f"--dbname={place}"], settings)
     _run(database, ["pg_restore", "--list", str(target)], settings)
 

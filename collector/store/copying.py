@@ -14,9 +14,11 @@ from sqlalchemy import Connection, Table, func, insert, select, text
 from collector.errors import UsageError
 from collector.store.engine import Database
 from collector.store.revision import require_head
-from collector.store.schema import decision, metadata
+from collector.store.schema import account, decision, metadata
 
 _CHUNK = 5000
+# Nobody holds an account of the copy.
+_FREE = {"lease_owner": None, "lease_until": None}
 
 
 def copy_history(source: Database, target: Database) -> dict[str, int]:
@@ -30,7 +32,7 @@ def copy_history(source: Database, target: Database) -> dict[str, int]:
     require_head(source)
     require_head(target)
     with source.read() as reading, target.write() as writing:
-        if writing.scalar(select(func.count()).select_from(metadata.tables["account"])):
+        if writing.scalar(select(func.count()).select_from(account)):
             raise UsageError(f"{target.place} holds accounts already; choose an empty database")
         counts = {table.name: _copy_table(reading, writing, table) for table in metadata.sorted_tables}
         if not target.is_sqlite:
@@ -51,7 +53,7 @@ def _chunks(reading: Connection, table: Table) -> Iterator[list[Mapping[str, Any
     order = [decision.c.meter, decision.c.id.desc()] if table is decision else list(table.primary_key.columns)
     result = reading.execute(select(table).order_by(*order), execution_options={"yield_per": _CHUNK})
     for part in result.mappings().partitions():
-        yield [dict(row) for row in part]
+        yield [{**row, **_FREE} if table is account else dict(row) for row in part]
 
 
 def _advance_identities(writing: Connection) -> None:

@@ -128,6 +128,7 @@ def decide(
     Raises:
         UsageError: There is no such snapshot, or it is the opening balance, which no decision can change.
     """
+    _hold_account_of(connection, meter)
     start = _undisputed_before(connection, meter, observed_at)
     if start is None:
         raise UsageError(
@@ -148,6 +149,12 @@ def decide(
     settle(connection, meter, refolded.statuses)
     touched = {identity: one for identity, one in old.items() if one.at <= end}
     return _replace(connection, meter, touched, refolded.decisions, observed_at, decided_at)
+
+
+def _hold_account_of(connection: Connection, meter: int) -> None:
+    """Keep polls of the meter's account out until the decision is committed; SQLite's writers queue anyway."""
+    owner = select(schema.meter.c.account).where(schema.meter.c.id == meter).scalar_subquery()
+    connection.execute(select(schema.account.c.id).where(schema.account.c.id == owner).with_for_update())
 
 
 def _fold_row(course: Course, row: SnapshotRow, terms: Terms, pin: Pin | None, refolded: _Refolded) -> Course:

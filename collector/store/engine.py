@@ -25,6 +25,14 @@ from collector.errors import ConfigError, IntegrityError, StorageError
 
 APPLICATION_ID = 0x75736763  # "usgc": tells our files from any other SQLite database
 _BUSY_SECONDS = 30
+# A server that went away without a word is noticed within half a minute.
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 _SWITCHES = 100
 _CORRUPT = ("malformed", "not a database", "disk image", "corrupt")
 
@@ -160,7 +168,7 @@ class Database:
         options: dict[str, object] = {"hide_parameters": True, "pool_size": self._pool_size, "max_overflow": 8}
         if not self.is_sqlite:
             isolation = "READ COMMITTED" if writing else "REPEATABLE READ"
-            options |= {"isolation_level": isolation, "pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+            options |= {"isolation_level": isolation, "pool_pre_ping": True, "connect_args": _PATIENCE}
         try:
             engine = create_engine(self._engine_url(), **options)
         except (NoSuchModuleError, ModuleNotFoundError):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from collector.store import schema
+from collector.store.rows import any_text_of
 
 _CHUNK = 2000
 
@@ -41,8 +43,24 @@ def request_records(
 
     A record without a time of creation counts from when it was first seen.
     """
-    request, account, poll = schema.usage_request, schema.account, schema.poll
-    happened = func.coalesce(request.c.created_at, request.c.first_seen_at)
+    for owner, name, latest in _owners(connection, accounts):
+        rows = connection.execute(_records_of(connection, owner, start, end), execution_options={"yield_per": _CHUNK})
+        for row in rows:
+            yield RecordRow(
+                name,
+                row.request_id,
+                row.status,
+                row.created_at,
+                row.completed_at,
+                row.credits_used,
+                row.first_seen_at,
+                row.last_seen_at or latest,
+            )
+
+
+def _owners(connection: Connection, accounts: Sequence[str] | None) -> list[tuple[int, str, datetime]]:
+    """Return the accounts by name, each with the instant of its last good poll."""
+    account, poll = schema.account, schema.poll
     latest = (
         select(poll.c.finished_at)
         .where(poll.c.account == account.c.id, poll.c.outcome == "ok")
@@ -51,28 +69,23 @@ def request_records(
         .correlate(account)
         .scalar_subquery()
     )
+    statement = select(account.c.id, account.c.name, latest.label("latest"))
+    if accounts is not None:
+        statement = statement.where(any_text_of(connection, account.c.name, accounts))
+    found = [(row.id, row.name, row.latest) for row in connection.execute(statement)]
+    return sorted(found, key=lambda one: one[1])
+
+
+def _records_of(connection: Connection, owner: int, start: datetime | None, end: datetime | None) -> Select[Any]:
+    request = schema.usage_request
+    happened = func.coalesce(request.c.created_at, request.c.first_seen_at)
     # One order on every engine, whatever the database's own collation.
     identity: ColumnElement[str] = request.c.request_id
     if connection.dialect.name != "sqlite":
         identity = identity.collate("C")
-    owners = connection.execute(select(account.c.id, account.c.name, latest.label("latest")).order_by(account.c.name))
-    for owner in owners.all():
-        if accounts is not None and owner.name not in accounts:
-            continue
-        statement = select(request).where(request.c.account == owner.id)
-        if start is not None:
-            statement = statement.where(happened >= start)
-        if end is not None:
-            statement = statement.where(happened < end)
-        rows = connection.execute(statement.order_by(happened, identity), execution_options={"yield_per": _CHUNK})
-        for row in rows:
-            yield RecordRow(
-                owner.name,
-                row.request_id,
-                row.status,
-                row.created_at,
-                row.completed_at,
-                row.credits_used,
-                row.first_seen_at,
-                row.last_seen_at or owner.latest,
-            )
+    statement = select(request).where(request.c.account == owner)
+    if start is not None:
+        statement = statement.where(happened >= start)
+    if end is not None:
+        statement = statement.where(happened < end)
+    return statement.order_by(happened, identity)

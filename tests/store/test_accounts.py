@@ -288,29 +288,62 @@ class TestClaim:
         )
 
 
+class TestWrongClock:
+    """A collector whose clock ran a year ahead left its marks."""
+
+    def test_its_lease_holds_nobody_up(self, database: Database, ids: list[int]) -> None:
+        plan(database, ids[0], lease_owner="dead", lease_until=NOW + timedelta(days=365))
+        assert isinstance(claim(database, ids[0], "us", NOW, UNTIL), Lease)
+
+    def test_its_lease_keeps_no_account_from_being_due(self, database: Database, ids: list[int]) -> None:
+        plan(database, ids[0], lease_owner="dead", lease_until=NOW + timedelta(days=365))
+        assert [one.account for one in claim_due(database, ids[:1], "us", NOW, UNTIL, 1)] == ids[:1]
+
+    def test_its_retry_after_is_over(self, database: Database, ids: list[int]) -> None:
+        plan(database, ids[0], not_before=NOW + timedelta(days=365))
+        assert isinstance(claim(database, ids[0], "us", NOW, UNTIL), Lease)
+
+
 class TestHasten:
     def test_a_later_poll_is_brought_forward(self, database: Database, ids: list[int]) -> None:
         plan(database, ids[0], next_poll_at=NOW + 60 * SECOND)
-        hasten(database, {ids[0]: NOW + SECOND})
+        hasten(database, {ids[0]: (NOW + SECOND, NOW + 30 * SECOND)}, NOW)
         assert next_poll_of(database, ids[0]) == NOW + SECOND
 
     def test_an_earlier_poll_is_left(self, database: Database, ids: list[int]) -> None:
         plan(database, ids[0], next_poll_at=NOW)
-        hasten(database, {ids[0]: NOW + SECOND})
+        hasten(database, {ids[0]: (NOW + SECOND, NOW + 30 * SECOND)}, NOW)
         assert next_poll_of(database, ids[0]) == NOW
 
     def test_a_retry_after_is_not_shortened(self, database: Database, ids: list[int]) -> None:
         plan(database, ids[0], next_poll_at=NOW + 60 * SECOND, not_before=NOW + 60 * SECOND)
-        hasten(database, {ids[0]: NOW + SECOND})
+        hasten(database, {ids[0]: (NOW + SECOND, NOW + 30 * SECOND)}, NOW)
         assert next_poll_of(database, ids[0]) == NOW + 60 * SECOND
 
     def test_an_account_never_polled_stays_due(self, database: Database, ids: list[int]) -> None:
-        hasten(database, {ids[0]: NOW + SECOND})
+        hasten(database, {ids[0]: (NOW + SECOND, NOW + 30 * SECOND)}, NOW)
         assert next_poll_of(database, ids[0]) is None
+
+    def test_the_patience_with_a_failing_account_is_kept(self, database: Database, ids: list[int]) -> None:
+        plan(database, ids[0], next_poll_at=NOW + 20 * SECOND, failures=5)
+        hasten(database, {ids[0]: (NOW + SECOND, NOW + 30 * SECOND)}, NOW)
+        assert next_poll_of(database, ids[0]) == NOW + 20 * SECOND
+
+    def test_a_failing_account_is_brought_forward_from_far_away(self, database: Database, ids: list[int]) -> None:
+        plan(database, ids[0], next_poll_at=NOW + 60 * SECOND, failures=5)
+        hasten(database, {ids[0]: (NOW + SECOND, NOW + 30 * SECOND)}, NOW)
+        assert next_poll_of(database, ids[0]) == NOW + 30 * SECOND
+
+    def test_a_retry_after_beyond_an_hour_was_written_by_a_wrong_clock(
+        self, database: Database, ids: list[int]
+    ) -> None:
+        plan(database, ids[0], next_poll_at=NOW + timedelta(days=365), not_before=NOW + timedelta(days=365))
+        hasten(database, {ids[0]: (NOW + SECOND, NOW + 30 * SECOND)}, NOW)
+        assert next_poll_of(database, ids[0]) == NOW + SECOND
 
     def test_other_accounts_are_left(self, database: Database, ids: list[int]) -> None:
         plan(database, ids[1], next_poll_at=NOW + 60 * SECOND)
-        hasten(database, {ids[0]: NOW})
+        hasten(database, {ids[0]: (NOW, NOW + 30 * SECOND)}, NOW)
         assert next_poll_of(database, ids[1]) == NOW + 60 * SECOND
 
 

@@ -60,7 +60,7 @@ def play(seed: int, open_desk: Callable[..., Desk]) -> None:
         second += chance.choice([-20, 0, 0.000001, 30, 300, 1300])
         desk = chance.choice(desks)
         if chance.random() < 0.1:
-            hasten(desk.database, {desk.row.id: desk.at(second)})
+            hasten(desk.database, {desk.row.id: (desk.at(second), desk.at(second))}, desk.at(second))
             ids = [one.row.id for one in desks]
             for lease in claim_due(desk.database, ids, "them", desk.at(second), desk.at(second + 9), 2):
                 release(desk.database, lease)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from itertools import count, pairwise
 from typing import TYPE_CHECKING
@@ -14,7 +15,9 @@ from collector.domain.falls import Course, Decision, FallKind, Observation, Pin,
 from collector.errors import UsageError
 from collector.store import reading
 from collector.store.decisions import DecisionRow, decide, listed, snapshot_from
+from collector.store.engine import Database
 from collector.store.locating import Fall, locate
+from collector.store.writing import record_poll
 
 if TYPE_CHECKING:
     from tests.store.conftest import Desk
@@ -196,6 +199,25 @@ def test_folding_on_from_a_decision_equals_folding_everything_anew(
     with desk.database.read() as connection:
         found = reading.in_force(connection, [desk.meter()]).get(desk.meter(), [])
     assert {(one.kind.value, one.at, one.offset) for one in found} == decisions
+
+
+@pytest.mark.postgres
+def test_a_poll_waits_for_a_decision_that_is_being_taken(
+    postgres_database: Database, open_desk: type[Desk], make_account: Callable[..., object]
+) -> None:
+    desk = open_desk(postgres_database, make_account(), CREDITS)  # type: ignore[arg-type]  # the fixture's own type
+    play(desk, 100, 700, 200)
+    with desk.database.write() as connection:
+        glitch = Pin(FallKind.GLITCH, "operator:ada", SAYS_SO)
+        lease = desk.claim(25)
+        entry = desk.entry(30, lease, counters={"credits": 210})
+        decide(connection, desk.meter(), desk.micros(20), glitch, desk.terms, desk.at(1000))
+        polled = threading.Thread(target=lambda: record_poll(desk.database, entry))
+        polled.start()
+        polled.join(0.2)
+        assert polled.is_alive()
+    polled.join()
+    assert [(one.kind, one.before, one.after) for one in in_force(desk)] == [("glitch", 700, 200), ("held", 700, 210)]
 
 
 class TestLocating:
