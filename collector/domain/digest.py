@@ -36,7 +36,9 @@ class PollFacts:
         kind: ``poll`` or ``import``.
         outcome: ``ok`` or the code of the fault.
         values: The value of each meter by name, at ``finished_at``; empty for a failed poll.
-        changes: Changes of request records in the order they were stored.
+        changes: Changes of request records, by request id.
+        rejections: Records refused alone, as the text kept on the row, or None.
+        body: What is kept of a refused answer, or None.
     """
 
     account: str
@@ -49,6 +51,8 @@ class PollFacts:
     flags: tuple[str, ...]
     values: Mapping[str, int]
     changes: Sequence[ChangeFact] = ()
+    rejections: str | None = None
+    body: bytes | None = None
 
 
 def chained(previous: bytes, facts: PollFacts) -> bytes:
@@ -68,6 +72,8 @@ def chained(previous: bytes, facts: PollFacts) -> bytes:
                 [one.request_id, one.kind, one.status, one.created_at, one.completed_at, one.credits_used]
                 for one in facts.changes
             ],
+            facts.rejections,
+            None if facts.body is None else facts.body.hex(),
         ],
         ensure_ascii=True,
         separators=(",", ":"),

@@ -201,18 +201,7 @@ def _insert_poll_row(
         select(poll.c.id, poll.c.digest).where(poll.c.account == entry.account.id).order_by(poll.c.id.desc()).limit(1)
     ).first()
     identity = 1 if last is None else last.id + 1
-    facts = PollFacts(
-        entry.account.name,
-        "poll",
-        micros_of(entry.started_at),
-        micros_of(entry.finished_at),
-        entry.outcome,
-        entry.http_status,
-        entry.error,
-        entry.flags,
-        entry.counters,
-        () if listing is None else listing.facts(),
-    )
+    facts = _facts(entry, listing)
     connection.execute(
         insert(poll).values(
             account=entry.account.id,
@@ -227,9 +216,26 @@ def _insert_poll_row(
             new_requests=None if listing is None else listing.count(ChangeKind.NEW),
             missed_requests=missed,
             rejected_requests=None if listing is None else len(entry.rejections),
-            rejections=json.dumps(list(entry.rejections)) if entry.rejections else None,
+            rejections=facts.rejections,
             body=entry.body,
             digest=chained(START if last is None else last.digest, facts),
         )
     )
     return identity
+
+
+def _facts(entry: Entry, listing: usage_requests.Listing | None) -> PollFacts:
+    return PollFacts(
+        account=entry.account.name,
+        kind="poll",
+        started_at=micros_of(entry.started_at),
+        finished_at=micros_of(entry.finished_at),
+        outcome=entry.outcome,
+        http_status=entry.http_status,
+        error=entry.error,
+        flags=entry.flags,
+        values=entry.counters,
+        changes=() if listing is None else listing.facts(),
+        rejections=json.dumps(list(entry.rejections)) if entry.rejections else None,
+        body=entry.body,
+    )

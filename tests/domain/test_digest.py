@@ -19,7 +19,7 @@ FACTS = PollFacts(
     values={"requests": 42, "credits": 8750},
     changes=(CHANGE,),
 )
-GOLDEN = "3f0ad87a4e86b9fdf0460866208c525948ab76db6b769e89e7f868a56f88c9b4"
+GOLDEN = "b06c98cce6fd35b3d9f21745d0995114287bd344eace26e62c24d3f3e2a88711"
 
 ALTERED = {
     "account": replace(FACTS, account="nellie-dev"),
@@ -43,6 +43,8 @@ ALTERED = {
     "a change's created_at": replace(FACTS, changes=(replace(CHANGE, created_at=None),)),
     "a change's completed_at": replace(FACTS, changes=(replace(CHANGE, completed_at=CHANGE.created_at),)),
     "a change's credits": replace(FACTS, changes=(replace(CHANGE, credits_used=None),)),
+    "a refused record": replace(FACTS, rejections='[["recentRequests[0]", "no id", "{}"]]'),
+    "a kept body": replace(FACTS, body=b""),
     "zero instead of no credits": replace(FACTS, changes=(replace(CHANGE, credits_used=0),)),
 }
 

@@ -129,6 +129,7 @@ class Desk:
                 tuple(json.loads(row.flags)),
                 {names[one.meter]: one.value for one in covering} if row.outcome == "ok" else {},
                 sorted((_fact(one) for one in changes if one.poll == row.id), key=lambda one: one.request_id),
+                row.rejections, row.body,
             )  # fmt: skip
             digests.append(chained(digests[-1], facts))
         return digests[1:]

@@ -58,6 +58,7 @@ TAMPERED = {
     "an outcome": "UPDATE poll SET outcome = 'http_500' WHERE id = 2",
     "an instant": "UPDATE poll SET finished_at = finished_at + 1 WHERE id = 2",
     "a flag": "UPDATE poll SET flags = '[\"spike\"]' WHERE id = 2",
+    "a refused record": "UPDATE poll SET rejections = '[]' WHERE id = 2",
     "a status code": "UPDATE poll SET http_status = 201 WHERE id = 2",
     "a record's credits": "UPDATE usage_request_change SET credits_used = 1 WHERE request_id = 'two'",
     "a record's kind": "UPDATE usage_request_change SET kind = 'update' WHERE request_id = 'two'",
