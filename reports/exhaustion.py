@@ -194,7 +194,7 @@ def _exhausted(standing: QuotaStanding, days: pd.DataFrame | None, now: datetime
         "exhausts_on": crossed_on,
         "probability": 1.0,
         **({} if isinstance(expected, str) else expected.fields),
-        **({} if crossed_on else {"reason": "used up before the history begins"}),
+        **({} if crossed_on or days is None else {"reason": "used up before the history begins"}),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -26,7 +26,6 @@ COLUMNS = (
     "last_seen_at",
 )
 _Span: TypeAlias = tuple[datetime | None, datetime | None]
-_TWO_DAYS = timedelta(days=2)
 
 
 def request_rows(database: Database, question: Question) -> Iterator[Row]:
@@ -52,9 +51,5 @@ def _span(question: Question, zone: ZoneInfo) -> _Span:
 
 
 def _start_of(day: date, zone: ZoneInfo) -> datetime:
-    """Return the first instant of ``day``; the calendar's first and last days may begin outside of it in a zone."""
-    if day - date.min < _TWO_DAYS:
-        return datetime.min.replace(tzinfo=UTC)
-    if date.max - day < _TWO_DAYS:
-        return datetime.max.replace(tzinfo=UTC)
-    return start_of_day(day, zone)
+    """Return the first instant of ``day``; the calendar's very first day may begin before the calendar does."""
+    return datetime.min.replace(tzinfo=UTC) if day == date.min else start_of_day(day, zone)

@@ -210,21 +210,20 @@ def outlook(row: Row) -> str:
     reason = row["reason"]
     if row["status"] == "unknown":
         return f"unknown: {reason}"
-    if row["status"] == "exhausted" and row["exhausts_on"] is None:
-        return str(reason or "used up")
-    return _outlook(row) if reason is None else f"{_outlook(row)}; {reason}"
+    return "; ".join(str(one) for one in (_outlook(row), reason) if one) or "used up"
 
 
 def _outlook(row: Row) -> str:
+    """Return the status in words; nothing where the reason says it all."""
     match row["status"]:
         case "exhausted":
-            return f"used up since {row['exhausts_on']}"
+            return "" if row["exhausts_on"] is None else f"used up since {row['exhausts_on']}"
         case "exhausts" if row["earliest"] == row["latest"]:
             return f"runs out on {row['exhausts_on']}"
         case "exhausts":
             return f"runs out on {row['exhausts_on']} (80 %: {_interval(row)})"
         case "lasts" if row["period_end"] is None:
-            return "lasts"
+            return ""
         case _:
             return f"lasts until the period ends ({_percent(row['probability'])} risk of running out)"
 

@@ -16,7 +16,7 @@ from collector.domain.periods import Billing, PeriodKind
 from collector.domain.quota import Used, allowance_at
 from collector.domain.requests import RequestRecord
 from collector.polling.one_poll import falling_terms
-from collector.store.accounts import Lease, claim, register
+from collector.store.accounts import AccountRow, Lease, claim, register
 from collector.store.engine import Database
 from collector.store.reading import MeterRow
 from collector.store.writing import Entry, Plan, Stored, record_poll
@@ -43,6 +43,7 @@ class Ledger:
         self.agreements: dict[str, Agreement] = {}
         self._make_account = make_account
         self._accounts: dict[str, tuple[Account, tuple[Meter, ...]]] = {}
+        self._rows: dict[str, AccountRow] = {}
 
     def open(
         self, name: str = "nellie-prod", meters: Sequence[Meter] = (Meter("credits", "credits"),), **changes: Any
@@ -50,6 +51,7 @@ class Ledger:
         """Configure an account; ``changes`` are fields of ``Account``."""
         account = self._make_account(name, **changes)
         self._accounts[name] = (account, tuple(meters))
+        self._rows.pop(name, None)
         self.agreements[name] = account.agreement
         return name
 
@@ -58,7 +60,9 @@ class Ledger:
     ) -> Stored:
         """Store a poll of ``account`` answered at ``at``: the value of ``credits``, or of every meter by name."""
         configured, meters = self._accounts[account]
-        row = register(self.database, [(configured, meters)])[account]
+        if account not in self._rows:
+            self._rows |= register(self.database, [(configured, meters)])
+        row = self._rows[account]
         lease = claim(self.database, row.id, "us", at, at + timedelta(seconds=30), force=True)
         assert isinstance(lease, Lease)
         entry = Entry(

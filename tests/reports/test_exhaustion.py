@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import math
+import statistics
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -201,6 +203,13 @@ class TestInterval:
         row = row_of(quotas.standing(1000, 850), frames.days(UNEVEN))
         assert row["earliest"] < row["exhausts_on"] < row["latest"]
 
+    @pytest.mark.parametrize(("name", "level"), [("earliest", 0.1), ("exhausts_on", 0.5), ("latest", 0.9)])
+    def test_day_is_the_first_whose_chance_reaches_its_level(
+        self, quotas: Quotas, frames: Frames, name: str, level: float
+    ) -> None:
+        row = row_of(quotas.standing(1000, 0, lifetime=True), frames.days(UNEVEN))
+        assert row[name] == first_day_by_hand(level, 1000)
+
     def test_end_behind_the_period_is_left_open(self, quotas: Quotas, frames: Frames) -> None:
         row = row_of(quotas.standing(1000, 1000 - 299), frames.days(UNEVEN))
         assert (row["status"], row["latest"]) == ("exhausts", None)
@@ -249,6 +258,20 @@ class TestInterval:
         assert small["probability"] >= large["probability"]
         for name in ("earliest", "exhausts_on", "latest"):
             assert (small[name] or "9999") <= (large[name] or "9999")
+
+
+def first_day_by_hand(level: float, quota: int) -> str:
+    """Return the first day at whose end ``quota`` is used up with that chance, after ``UNEVEN`` days up to a Sunday."""
+    means = [statistics.mean(UNEVEN[weekday::7]) for weekday in range(7)]
+    deviation = math.sqrt(sum((one - means[place % 7]) ** 2 for place, one in enumerate(UNEVEN)) / 21)
+    ahead = [0] * 7
+    for number in itertools.count():
+        ahead[number % 7] += 1
+        mean = sum(days * means[weekday] for weekday, days in enumerate(ahead))
+        spread = deviation * math.sqrt(sum(ahead) + sum(days**2 / 4 for days in ahead))
+        if 1 - statistics.NormalDist(mean, spread).cdf(quota) >= level:
+            return (SEEN + timedelta(days=number)).date().isoformat()
+    raise AssertionError
 
 
 def width(row: dict[str, Any]) -> timedelta:

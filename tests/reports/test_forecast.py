@@ -108,6 +108,9 @@ class TestProfile:
         usages = [97] * 7 + [103] * 7 + [97] * 7 + [103] * 7
         assert learned(frames, usages).deviation == pytest.approx((28 * 9 / 21) ** 0.5)
 
+    def test_two_weeks_are_enough_to_tell_weekdays_apart(self, frames: Frames) -> None:
+        assert learned(frames, [70, 60, 50, 40, 30, 20, 10] * 2).deviation == 0
+
     def test_one_week_has_the_deviation_of_its_days(self, frames: Frames) -> None:
         week = [70, 60, 50, 40, 30, 20, 10]
         assert learned(frames, week).deviation == pytest.approx(float(np.std(week, ddof=1)))

@@ -8,6 +8,7 @@ import stat
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from hypothesis import given
@@ -30,6 +31,12 @@ def as_csv(value: Cell) -> str:
     out = io.StringIO(newline="")
     write_csv([{"one": value}], ["one"], out)
     return out.getvalue().removeprefix("one\r\n").removesuffix("\r\n")
+
+
+def break_off(out: TextIO, error: type[BaseException]) -> None:
+    """Write a little, then fail."""
+    out.write("half")
+    raise error
 
 
 def cell_of(text: str) -> str:
@@ -79,7 +86,8 @@ class TestJson:
 
     @pytest.mark.parametrize("count", [0, 1, 3])
     def test_rows_are_a_list_with_one_row_a_line(self, count: int) -> None:
-        written = as_json(*({"one": number} for number in range(count)))
+        rows: list[dict[str, Cell]] = [{"one": number} for number in range(count)]
+        written = as_json(*rows)
         assert (len(json.loads(written)), written.count("\n")) == (count, count + 2 if count else 1)
 
     def test_object_is_one_line(self) -> None:
@@ -195,8 +203,7 @@ class TestWholeFile:
         path = tmp_path / "report.csv"
         path.write_text("old")
         with pytest.raises(error), whole_file(path) as out:
-            out.write("half")
-            raise error
+            break_off(out, error)
         assert ([one.name for one in tmp_path.iterdir()], path.read_text()) == (["report.csv"], "old")
 
     def test_exception_leaves_no_new_file(self, tmp_path: Path) -> None:
@@ -252,7 +259,7 @@ class TestWholeFile:
 
     def test_folder_that_may_not_be_written_is_refused(self) -> None:
         # Not even root may create a file here.
-        with pytest.raises(UsageError, match="cannot write /proc/report.csv"):
+        with pytest.raises(UsageError, match=r"cannot write /proc/report\.csv"):
             self.write(Path("/proc/report.csv"))
 
     def test_longest_name_is_possible(self, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def listed(ledger: Ledger, record: Record) -> Ledger:
     for account, zone in (("a-tokyo", "Asia/Tokyo"), ("b-utc", "UTC"), ("c-utc", "UTC")):
         ledger.open(account, zone=ZoneInfo(zone))
         requests = [record(f"{account}{hour:+}", "completed", MIDNIGHT + hour * HOUR, None, 250) for hour in (1, 0, -1)]
-        ledger.poll(MIDNIGHT + 5 * HOUR, 750, account, requests=requests)
+        ledger.poll(MIDNIGHT + 5 * HOUR, 3, account, requests=requests, requests_meter="credits")
     return ledger
 
 

@@ -73,9 +73,10 @@ class TestUsageOfWindows:
         )
         assert (found["usage"][0], found["upper"][0], found["upper"].isna().tolist()) == (value, value, [False, True])
 
-    def test_usage_beyond_64_bits_is_refused(self, ledger: Ledger) -> None:
-        largest = 2**63 - 1
-        ledger.polls([(MIDNIGHT + count * HOUR, value) for count, value in enumerate([0, largest, 0, 0, largest])])
+    @pytest.mark.parametrize("more", [1, 2**63 - 1], ids=["one more", "twice as much"])
+    def test_usage_beyond_64_bits_is_refused(self, ledger: Ledger, more: int) -> None:
+        values = [0, 2**63 - 1, 0, 0, more]
+        ledger.polls([(MIDNIGHT + count * HOUR, value) for count, value in enumerate(values)])
         with pytest.raises(CollectorError, match="nellie-prod/credits in all does not fit into 64 bits"):
             usage_of(ledger, window("all", MIDNIGHT, MIDNIGHT + 5 * HOUR))
 
