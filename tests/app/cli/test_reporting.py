@@ -1,0 +1,228 @@
+"""The reports as a user asks for them; what they compute is tested with the reports."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+
+from tests.app.console import Console, Printed
+from tests.upstream import Upstream, listed
+
+FIRST = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LAST = FIRST + timedelta(days=2)
+
+KEYS = {
+    "daily": "account, meter, unit, day, usage, lower, upper, coverage, snapshots, resets, corrections, held, partial",
+    "burn": "account, meter, unit, window, window_start, window_end, usage, per_day, coverage",
+    "exhaustion": "account, meter, unit, quota, used, remaining, period_start, period_end, status, exhausts_on, "
+    "earliest, latest, probability, per_day, projected_usage, method, reason",
+    "requests": "account, request_id, status, created_at, completed_at, credits_used, first_seen_at, last_seen_at",
+}
+REPORTS = tuple(KEYS)
+RANGED = ("daily", "requests")
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory, upgraded_sqlite: Path) -> Path:
+    """A folder with three days of history, polled every eight hours."""
+    folder = tmp_path_factory.mktemp("history")
+    with pytest.MonkeyPatch.context() as patch, Upstream() as upstream, time_machine.travel(FIRST, tick=False) as clock:
+        console = Console(folder, patch)
+        console.use(upgraded_sqlite)
+        quota = "[accounts.meters.invocations]\nquota = { lifetime = 5000 }"
+        console.configure(
+            upstream.url,
+            nected=f'timezone = "Asia/Kathmandu"\npoll_every = "8h"\n{quota}',
+            nellie='timezone = "Europe/Berlin"\npoll_every = "8h"',
+        )
+        for number in range(7):
+            clock.move_to(FIRST + number * timedelta(hours=8))
+            upstream.invocations = 1000 + 100 * number
+            upstream.say(requests=number, credits=250 * number)
+            upstream.listed = [
+                listed(f"r-{one}", createdAt=(FIRST + (one - 0.5) * timedelta(hours=8)).isoformat())
+                for one in range(1, number + 1)
+            ]
+            console.good("poll")
+    return folder
+
+
+@pytest.fixture
+def known(bare_console: Console, history: Path) -> Iterator[Console]:
+    """A command line with three days of history, shortly after its last poll."""
+    shutil.copytree(history, bare_console.folder, dirs_exist_ok=True)
+    with time_machine.travel(LAST + timedelta(minutes=1), tick=False):
+        yield bare_console
+
+
+@pytest.mark.parametrize("name", REPORTS)
+class TestEveryReport:
+    def test_has_the_keys_of_the_contract(self, name: str, known: Console) -> None:
+        rows = known.json("report", name)
+        assert rows
+        assert {tuple(row) for row in rows} == {tuple(KEYS[name].split(", "))}
+
+    def test_has_the_same_columns_in_csv(self, name: str, known: Console) -> None:
+        rows = list(csv.reader(io.StringIO(known.good("report", name, "--format", "csv").out)))
+        assert rows[0] == KEYS[name].split(", ")
+        assert len(rows) == 1 + len(known.json("report", name))
+
+    def test_is_the_same_by_flag_and_by_format(self, name: str, known: Console) -> None:
+        assert known.good("report", name, "--json").out == known.good("report", name, "--format", "json").out
+
+    def test_is_a_table_without_flags(self, name: str, known: Console) -> None:
+        done = known.good("report", name)
+        assert done.lines[0].startswith("account")
+        assert done.out == known.good("report", name, "--format", "table").out
+
+    def test_in_a_pipe_does_not_depend_on_the_terminal(self, name: str, known: Console) -> None:
+        before = known.good("report", name).out
+        known.set("COLUMNS", "20")
+        assert known.good("report", name).out == before
+
+    def test_has_no_colour_codes_even_where_they_are_forced_off(self, name: str, known: Console) -> None:
+        known.set("NO_COLOR", "1")
+        assert "\x1b" not in known.good("report", name).out
+
+    def test_without_history_is_empty_and_says_so(self, name: str, console: Console) -> None:
+        done = console.good("report", name)
+        assert (done.out, "collector poll" in done.err) == ("", True)
+
+    def test_without_history_is_an_empty_list(self, name: str, console: Console) -> None:
+        assert console.json("report", name) == []
+
+    def test_without_history_has_a_header_in_csv(self, name: str, console: Console) -> None:
+        assert console.good("report", name, "--format", "csv").out.split() == [KEYS[name].replace(" ", "")]
+
+
+@pytest.mark.parametrize("name", RANGED)
+class TestRange:
+    @pytest.mark.parametrize(
+        "span",
+        [("--from", "2030-01-01"), ("--to", "2020-01-01"), ("--from", "2020-01-01", "--to", "2020-02-01"),
+         ("--from", "2026-03-04"), ("--from", "0001-01-01", "--to", "0001-01-02"), ("--from", "9999-12-31")],
+        ids=" ".join,
+    )  # fmt: skip
+    def test_outside_the_history_is_empty_and_never_zeros(
+        self, span: tuple[str, ...], name: str, known: Console
+    ) -> None:
+        assert known.json("report", name, *span) == []
+        done = known.good("report", name, *span)
+        assert (done.out, "nothing was recorded in this range" in done.err) == ("", True)
+
+    @pytest.mark.parametrize(
+        "span", [("2026-03-02", "2026-03-01"), ("2026-03-01", "2026-03-01")], ids=["turned", "empty"]
+    )
+    def test_without_a_day_is_refused(self, span: tuple[str, str], name: str, known: Console) -> None:
+        done = known.run("report", name, "--from", span[0], "--to", span[1])
+        assert done.code == 2
+        assert "holds no day" in done.err
+
+    @pytest.mark.parametrize("words", ["--from soon", "--to 31.01.2026", "--last 5", "--last 0d", "--tz Mars/Olympus"])
+    def test_that_is_not_understood_is_refused(self, words: str, name: str, known: Console) -> None:
+        assert known.run("report", name, *words.split()).code == 2
+
+    def test_as_wide_as_time_itself_is_everything(self, name: str, known: Console) -> None:
+        whole = known.json("report", name)
+        assert known.json("report", name, "--from", "0001-01-01", "--to", "9999-12-31") == whole
+
+
+class TestDays:
+    @staticmethod
+    def days(known: Console, *words: str) -> list[str]:
+        return [row["day"] for row in known.json("report", "daily", "--meter", "invocations", *words)]
+
+    def test_are_the_account_s_own(self, known: Console) -> None:
+        assert self.days(known) == ["2026-03-01", "2026-03-02", "2026-03-03"]
+
+    def test_are_half_open(self, known: Console) -> None:
+        assert self.days(known, "--from", "2026-03-02", "--to", "2026-03-03") == ["2026-03-02"]
+
+    def test_may_be_the_last_ones(self, known: Console) -> None:
+        assert self.days(known, "--last", "2d") == ["2026-03-02", "2026-03-03"]
+
+    def test_may_be_those_of_another_zone(self, known: Console) -> None:
+        assert self.days(known, "--tz", "Pacific/Kiritimati") == ["2026-03-02", "2026-03-03", "2026-03-04"]
+
+    def test_add_up_in_every_zone(self, known: Console) -> None:
+        for zone in ("UTC", "Asia/Kathmandu", "Pacific/Kiritimati", "America/St_Johns"):
+            rows = known.json("report", "daily", "--meter", "invocations", "--tz", zone)
+            assert sum(row["usage"] for row in rows) == 600
+
+
+class TestOutput:
+    @staticmethod
+    def written(known: Console, target: str, *words: str) -> Printed:
+        return known.run("report", "daily", "--output", target, *words)
+
+    def test_goes_into_a_new_private_file(self, known: Console) -> None:
+        done = self.written(known, "daily.json", "--json")
+        path = known.folder / "daily.json"
+        assert (done.code, done.out) == (0, "")
+        assert json.loads(path.read_text()) == known.json("report", "daily")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    @pytest.mark.parametrize("form", ["table", "csv", "json"])
+    def test_is_what_would_have_been_printed(self, form: str, known: Console) -> None:
+        self.written(known, "daily.out", "--format", form)
+        printed = known.good("report", "daily", "--format", form).out
+        assert (known.folder / "daily.out").read_bytes().decode() == printed
+
+    def test_replaces_a_regular_file(self, known: Console) -> None:
+        (known.folder / "daily.json").write_text("old")
+        assert self.written(known, "daily.json", "--json").code == 0
+        assert (known.folder / "daily.json").read_text().startswith("[")
+
+    @pytest.mark.parametrize("target", [".", "nowhere/daily.json", "link.json", "dangling.json", "/dev/null"])
+    def test_anywhere_else_is_refused_and_nothing_is_touched(self, target: str, known: Console) -> None:
+        (known.folder / "precious").write_text("precious")
+        (known.folder / "link.json").symlink_to("precious")
+        (known.folder / "dangling.json").symlink_to("missing")
+        before = sorted(path.name for path in known.folder.iterdir())
+        done = self.written(known, target, "--json")
+        assert done.code == 2
+        assert target.partition("/")[0] in done.err
+        assert sorted(path.name for path in known.folder.iterdir()) == before
+        assert (known.folder / "precious").read_text() == "precious"
+
+    def test_of_a_report_that_cannot_be_made_leaves_the_old_file(self, known: Console) -> None:
+        path = known.folder / "daily.json"
+        path.write_text("old")
+        assert self.written(known, "daily.json", "--account", "nobody").code == 2
+        assert path.read_text() == "old"
+
+
+def test_table_marks_what_is_not_over(known: Console) -> None:
+    assert "part of the day" in known.good("report", "daily", "--last", "1d", "--meter", "invocations").out
+
+
+def test_quota_is_told_in_words(known: Console) -> None:
+    lines = known.good("report", "exhaustion", "--meter", "invocations").lines
+    assert "5,000" in lines[1]
+    assert "unknown" in lines[1]
+
+
+def test_report_of_two_accounts_is_in_their_order(known: Console) -> None:
+    rows = known.json("report", "burn", "--account", "nellie", "--account", "nected")
+    assert [row["account"] for row in rows] == sorted(row["account"] for row in rows)
+
+
+def test_output_needs_no_keys(known: Console) -> None:
+    known.set("NECTED_API_KEY", None)
+    known.set("NELLIE_API_KEY", None)
+    assert all(known.run("report", name).code == 0 for name in REPORTS)
+
+
+def test_folder_of_the_output_may_be_another(known: Console, tmp_path: Path) -> None:
+    target = tmp_path / "daily.csv"
+    known.good("report", "daily", "--format", "csv", "--output", str(target))
+    assert target.read_text().startswith("account,meter")
