@@ -205,10 +205,16 @@ def _crossed_on(standing: QuotaStanding, days: pd.DataFrame | None) -> str | Non
     """
     if days is None or standing.allowance is None or standing.used is None:
         return None
+    period = standing.allowance.period
+    if period is not None:
+        days = days.loc[days["day"] >= period.starts_on.isoformat()]
     since_day_began = days["usage"].astype(object)[::-1].cumsum()[::-1]
     left = standing.used.amount - since_day_began < standing.allowance.quota.amount
     crossed = days.loc[left.astype("bool"), "day"]
-    return str(crossed.iloc[-1]) if len(crossed) else None
+    if len(crossed):
+        return str(crossed.iloc[-1])
+    # Nothing was left even at the beginning of a period that was seen whole.
+    return period.starts_on.isoformat() if period is not None and standing.used.complete else None
 
 
 def _outlook(standing: QuotaStanding, days: pd.DataFrame | None, now: datetime) -> _Fields:

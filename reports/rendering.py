@@ -27,7 +27,7 @@ Cell: TypeAlias = str | int | float | bool | Decimal | datetime | None
 Row: TypeAlias = Mapping[str, Cell]
 
 # What spreadsheets take for the start of a formula, the full-width forms included.
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001 - the look-alikes are meant
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 _BREAKS = ("\t", "\r", "\n")
 
 

@@ -21,7 +21,7 @@ from rich.text import Text
 from reports.rendering import Cell, Row
 
 _SHOWN = 200
-_UNKNOWN = "–"  # noqa: RUF001 - a dash for people
+_UNKNOWN = "–"
 _GAP = 2
 _LEAST_WIDTH = 8
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})

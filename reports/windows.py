@@ -21,7 +21,6 @@ import pandas as pd
 from collector.domain.calendar import day_of, days_between
 from collector.domain.edges import Edge, Usage, usage_between
 from collector.domain.instants import instant_of, micros_of
-from collector.errors import CollectorError
 from collector.store.engine import Database
 from collector.store.reading import MeterRow, edges, meters
 from reports.frames import INSTANT, Column, frame_of, instants
@@ -49,7 +48,6 @@ SCHEMA = {
     "corrections": "int64",
     "held": "int64",
 }
-_LARGEST = 2**63
 _PLACES = 6
 
 
@@ -80,10 +78,8 @@ def usage_windows(database: Database, wanted: Iterable[tuple[MeterRow, Sequence[
         ``first_at``, ``last_at`` (the meter's history), datetime64[us, UTC]; ``usage, lower, upper`` Int64 in the
         meter's smallest unit, ``upper`` NA where open; ``length_us, nominal_us, observed_us`` int64 microseconds of the
         window, of the window it stands for, and those observed; ``snapshots, resets, corrections, held`` int64 counts.
-        No rows for no windows; a window outside the history has usage 0 and nothing observed.
-
-    Raises:
-        CollectorError: A usage beyond 64 bits, which no frame can hold exactly.
+        Quantities beyond 64 bits make their column ``object``. No rows for no windows; a window outside the history
+        has usage 0 and nothing observed.
     """
     pairs = list(wanted)
     boundaries = {row.id: _boundaries(windows) for row, windows in pairs}
@@ -109,8 +105,6 @@ def _spans(row: MeterRow, windows: Sequence[Window], found: Iterable[Edge]) -> I
     for window in windows:
         start, end = by_at[window.start], by_at[window.end]
         used = usage_between(start, end)
-        if max(abs(used.usage), abs(used.lower), abs(used.upper or 0)) >= _LARGEST:
-            raise CollectorError(f"the usage of {row.account}/{row.name} in {window.name} does not fit into 64 bits")
         yield _Span(row, window, start, end, used)
 
 

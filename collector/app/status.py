@@ -190,7 +190,7 @@ def status_table(rows: Sequence[StatusRow]) -> Table:
     for row in rows:
         table.add_row(
             plain(row.account),
-            plain(row.meter or "–"),  # noqa: RUF001 - a dash for people
+            plain(row.meter or "–"),
             number(row.value),
             age_words(row.age_seconds),
             number(row.today),
@@ -220,7 +220,7 @@ def _moment(instant: datetime) -> str:
 def age_words(seconds: int | None) -> str:
     """Return an age in its largest sensible unit."""
     if seconds is None:
-        return "–"  # noqa: RUF001 - a dash for people
+        return "–"
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"
@@ -231,6 +231,6 @@ def _quota_words(row: StatusRow) -> str:
     from reports.tables import number, share
 
     if row.quota is None or row.used is None:
-        return "–"  # noqa: RUF001 - a dash for people
+        return "–"
     part = float(row.used) / float(row.quota) if row.quota else 1.0  # type: ignore[arg-type]  # quantities are numbers
     return f"{number(row.used)} of {number(row.quota)} ({share(part)})"

@@ -141,8 +141,8 @@ class TestCsv:
     @pytest.mark.parametrize(
         "text",
         [
-            "=cmd|' /C calc'!A0", "=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\tx", "\rx", "\nx", "＝1", "＋1",  # noqa: RUF001
-            "－1", "＠1", "  =1", "\u00a0=1", "\u3000=1", "\ufeff=1", "\u200b=1", "\x00=1", " \t=1",  # noqa: RUF001
+            "=cmd|' /C calc'!A0", "=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\tx", "\rx", "\nx", "＝1", "＋1",
+            "－1", "＠1", "  =1", "\u00a0=1", "\u3000=1", "\ufeff=1", "\u200b=1", "\x00=1", " \t=1",
         ],
         ids=ascii,
     )  # fmt: skip

@@ -175,7 +175,7 @@ class TestBurn:
         assert line.split() == ["nellie-prod", "credits", "7d", "158,788", "22,684.0", "91.7", "%"]
 
     def test_rate_that_cannot_be_told_is_a_dash(self) -> None:
-        assert shown(TABLES["burn"]([burning(per_day=None)])).splitlines()[1].split()[4] == "–"  # noqa: RUF001
+        assert shown(TABLES["burn"]([burning(per_day=None)])).splitlines()[1].split()[4] == "–"
 
     def test_end_of_the_windows_is_told(self) -> None:
         assert shown(TABLES["burn"]([burning()])).endswith(
@@ -235,11 +235,11 @@ class TestExhaustion:
         assert outlook(ending(**changes)) == words
 
     def test_risk_that_is_not_known_is_a_dash(self) -> None:
-        assert outlook(ending(status="lasts", probability=None)).endswith("(– risk of running out)")  # noqa: RUF001
+        assert outlook(ending(status="lasts", probability=None)).endswith("(– risk of running out)")
 
     def test_unknown_amounts_are_dashes(self) -> None:
         row = ending(status="unknown", quota=None, used=None, remaining=None, reason="no quota")
-        assert shown(TABLES["exhaustion"]([row])).splitlines()[1].split()[2:5] == ["–"] * 3  # noqa: RUF001
+        assert shown(TABLES["exhaustion"]([row])).splitlines()[1].split()[2:5] == ["–"] * 3
 
 
 class TestRequests:
@@ -257,8 +257,8 @@ class TestRequests:
     @pytest.mark.parametrize(
         ("changes", "took"),
         [
-            ({"completed_at": None}, "–"),  # noqa: RUF001
-            ({"created_at": None}, "–"),  # noqa: RUF001
+            ({"completed_at": None}, "–"),
+            ({"created_at": None}, "–"),
             ({"completed_at": NOON + timedelta(hours=30)}, "30:00:00"),
             ({"completed_at": NOON - timedelta(seconds=61)}, "-0:01:01"),
         ],
@@ -272,7 +272,7 @@ class TestCells:
     @pytest.mark.parametrize(
         ("value", "text"),
         [
-            (None, "–"),  # noqa: RUF001
+            (None, "–"),
             (0, "0"),
             (-1234, "-1,234"),
             (2**63 - 1, "9,223,372,036,854,775,807"),
@@ -289,7 +289,7 @@ class TestCells:
     @pytest.mark.parametrize(
         ("value", "text"),
         [
-            (None, "–"),  # noqa: RUF001
+            (None, "–"),
             (0.0, "0.0 %"),
             (0.00001, "0.1 %"),
             (0.5, "50.0 %"),
@@ -302,7 +302,7 @@ class TestCells:
         assert share(value) == text
 
     def test_moment_is_in_utc(self) -> None:
-        assert (moment(NOON), moment(None)) == ("2026-03-02 12:00:00Z", "–")  # noqa: RUF001
+        assert (moment(NOON), moment(None)) == ("2026-03-02 12:00:00Z", "–")
 
     @pytest.mark.parametrize(
         ("text", "expected"),

@@ -9,7 +9,11 @@ import pytest
 
 from collector.domain.accounts import Meter
 from collector.domain.instants import micros_of
-from collector.errors import CollectorError
+from reports.burn_rate import COLUMNS as BURN
+from reports.catalogue import burn, daily, exhaustion_dates
+from reports.daily import COLUMNS as DAILY
+from reports.question import Question
+from reports.rows import rows_of
 from reports.windows import SCHEMA, Window, daily_windows, local_days, meters_asked, observed_share, usage_windows
 
 if TYPE_CHECKING:
@@ -74,11 +78,18 @@ class TestUsageOfWindows:
         assert (found["usage"][0], found["upper"][0], found["upper"].isna().tolist()) == (value, value, [False, True])
 
     @pytest.mark.parametrize("more", [1, 2**63 - 1], ids=["one more", "twice as much"])
-    def test_usage_beyond_64_bits_is_refused(self, ledger: Ledger, more: int) -> None:
+    def test_usage_beyond_64_bits_is_exact(self, ledger: Ledger, more: int) -> None:
         values = [0, 2**63 - 1, 0, 0, more]
         ledger.polls([(MIDNIGHT + count * HOUR, value) for count, value in enumerate(values)])
-        with pytest.raises(CollectorError, match="nellie-prod/credits in all does not fit into 64 bits"):
-            usage_of(ledger, window("all", MIDNIGHT, MIDNIGHT + 5 * HOUR))
+        found = usage_of(ledger, window("all", MIDNIGHT, MIDNIGHT + 5 * HOUR))
+        assert found["usage"][0] == 2**63 - 1 + more
+
+    def test_every_report_copes_with_usage_beyond_64_bits(self, ledger: Ledger) -> None:
+        ledger.polls([(MIDNIGHT + count * HOUR, value) for count, value in enumerate([10, 2**63 - 1, 12, 13])])
+        question = Question(MIDNIGHT + DAY)
+        assert rows_of(daily(ledger.database, question), DAILY)[0]["usage"] == 2**63 - 1 - 10 + 13
+        assert rows_of(burn(ledger.database, question), BURN)[0]["usage"] == 2**63 - 1 - 10 + 13
+        assert len(exhaustion_dates(ledger.database, question)) == 1
 
     def test_length_stands_for_itself_unless_told(self, ledger: Ledger) -> None:
         ledger.polls([(MIDNIGHT, 10), (MIDNIGHT + HOUR, 20)])

@@ -206,7 +206,7 @@ def test_history_without_any_account_is_explained(console: Console) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(None, "–"), (0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (172_800, "2 d")],  # noqa: RUF001 - a dash for people
+    [(None, "–"), (0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (172_800, "2 d")],
 )
 def test_age_is_told_in_its_largest_sensible_unit(seconds: int | None, words: str) -> None:
     assert age_words(seconds) == words
