@@ -1,26 +1,19 @@
-"""The daemon: one tick a second claims the accounts that are due and hands them to a bounded pool of threads.
+"""The daemon: a scheduler that ticks once a second, a watchdog, and an orderly end.
 
-The database says who is due, so ten thousand accounts cost one job, a restart forgets nothing, and a second collector
-shares the work by leases. APScheduler owns the tick; its missed and failed runs are recorded. The main thread is the
-watchdog: it ends the process with exit code 1 when polling has silently stopped, so that a service manager restarts it.
+APScheduler owns the tick; its missed and failed runs are recorded. The main thread is the watchdog: it ends the process
+with exit code 1 when polling has silently stopped, so that a service manager restarts it.
 
-    tick ──► claim_due ──► pool (bounded) ──► Poller.poll ──► one transaction
-      ▲
-    main thread: stop signal? tick alive? clock stepped? anybody overdue?
+    scheduler ──► tick ──► polls that are due
+    main thread:  stop signal? tick alive? clock stepped? anybody overdue?
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from types import FrameType
+from functools import partial
 
 import structlog
 from apscheduler.events import (
@@ -36,147 +29,19 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from collector.app import logs
-from collector.app.clock import Clock, SystemClock, lease_owner
-from collector.app.polling_log import PollingLog
+from collector.app.clock import Clock, SystemClock
+from collector.app.due_polls import DuePolls
+from collector.app.stopping import stopping_on_signals
 from collector.app.troubles import Troubles
 from collector.app.watchdog import Watchdog
-from collector.app.wiring import chosen, http_client, lease_length, open_database, require_plausible_clock, targets
+from collector.app.wiring import chosen, http_client, open_database, require_plausible_clock, targets
 from collector.config import Settings, double_counting
-from collector.domain.schedule import at_the_latest
 from collector.errors import CollectorError
 from collector.http import HttpClient
-from collector.polling.asking import Asks
-from collector.polling.one_poll import Poller, Target
-from collector.store.accounts import Lease, claim_due, hasten, release
-from collector.store.engine import Database
-from collector.store.polls import overdue
 
 _TICK = "tick"
 _TICK_SECONDS = 1
-_OVERDUE_INTERVALS = 3
 _STOP_SECONDS = 8.0
-_CLOCK_STEP = "clock_step"
-
-
-class Daemon:
-    """Polls accounts when they are due.
-
-    Args:
-        settings: What is configured.
-        database: Where the facts go.
-        clock: Time, and the switch that stops us.
-        client: The door to the network.
-        wanted: Whom to poll.
-    """
-
-    def __init__(
-        self, settings: Settings, database: Database, clock: Clock, client: Asks, wanted: Sequence[Target]
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._targets = {target.row.id: target for target in wanted}
-        self._poller = Poller(database, client, clock.now)
-        self._owner = lease_owner()
-        self._lease_length = lease_length(settings)
-        self._log = PollingLog(clock.monotonic)
-        self._workers = settings.collector.workers
-        self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="poll")
-        self._busy: dict[Future[None], Lease] = {}
-        self._lock = threading.Lock()
-        self._ticking = threading.Lock()
-        self._stopped = False
-        self._rearming = True
-        self._stepped: set[int] = set()
-        self.last_tick = clock.monotonic()
-
-    def tick(self) -> None:
-        """Claim as many due accounts as the pool has room for, and hand them over."""
-        with self._ticking:
-            try:
-                if not self._clock.stopping.is_set():
-                    self._rearm()
-                    self._claim()
-            finally:
-                self.last_tick = self._clock.monotonic()
-
-    def _rearm(self) -> None:
-        """Bring polls forward that an interval or a clock set back would put off for too long."""
-        if self._rearming:
-            now = self._clock.now()
-            limits = {key: at_the_latest(target.account, now) for key, target in self._targets.items()}
-            hasten(self._database, limits, now)
-            self._rearming = False
-
-    def _claim(self) -> None:
-        with self._lock:
-            busy = {lease.account for lease in self._busy.values()}
-        room = self._workers - len(busy)
-        if room <= 0:
-            return
-        idle = [account for account in self._targets if account not in busy]
-        now = self._clock.now()
-        for lease in claim_due(self._database, idle, self._owner, now, now + self._lease_length, room):
-            self._hand_over(lease)
-
-    def _hand_over(self, lease: Lease) -> None:
-        with self._lock:
-            stopped = self._stopped
-            if not stopped:
-                future = self._pool.submit(self._poll, lease)
-                self._busy[future] = lease
-        if stopped:
-            release(self._database, lease)
-        else:
-            future.add_done_callback(self._finished)
-
-    def _finished(self, future: Future[None]) -> None:
-        with self._lock:
-            self._busy.pop(future, None)
-
-    def _poll(self, lease: Lease) -> None:
-        """Poll one account; whatever happens to it stays with it."""
-        account = self._targets[lease.account].account
-        flags = (_CLOCK_STEP,) if lease.account in self._stepped else ()
-        try:
-            self._log.polled(account, self._poller.poll(self._targets[lease.account], lease, flags))
-            if flags:
-                self._stepped.discard(lease.account)
-        except CollectorError as error:
-            self._log.not_stored(account, error)
-        except BaseException as error:  # noqa: BLE001 - the job's edge: not even sys.exit in one account ends the others
-            self._log.ended_unexpectedly(account, error)
-
-    @property
-    def running(self) -> int:
-        """How many polls are running."""
-        return len(self._busy)
-
-    def overdue(self) -> list[str]:
-        """Return the accounts that should have been polled several intervals ago, by name."""
-        now = self._clock.now()
-        longest = max(target.account.poll_every for target in self._targets.values())
-        names = [target.account.name for target in self._targets.values()]
-        with self._database.read() as connection:
-            late = overdue(connection, names, now - _OVERDUE_INTERVALS * longest)
-        with self._lock:
-            hanging = [one.account for one in self._busy.values() if one.until + self._lease_length < now]
-        return sorted({*late, *(self._targets[account].account.name for account in hanging)})
-
-    def clock_stepped(self) -> None:
-        """Look anew at when accounts are due, and have the next poll of each say that the clock was set."""
-        self._stepped.update(self._targets)
-        self._rearming = True
-
-    def stop(self, seconds: float = _STOP_SECONDS) -> bool:
-        """Let running polls end; return False if one is still running after ``seconds``."""
-        ends = time.monotonic() + seconds
-        with self._lock:
-            self._stopped = True
-            running = set(self._busy)
-        unfinished = wait_for(running, timeout=seconds).not_done
-        self._pool.shutdown(wait=False)
-        idle = self._ticking.acquire(timeout=max(0.0, ends - time.monotonic()))
-        return idle and not unfinished
 
 
 def run_daemon(
@@ -211,30 +76,26 @@ def run_daemon(
     client = http_client(settings, clock)
     try:
         require_plausible_clock(database, clock.now())
-        daemon = Daemon(settings, database, clock, client, targets(database, accounts))
-        _stop_on_signals(clock, client)
-        log.info("polling", accounts=len(accounts), database=database.place)
-        code = watch(daemon, clock, scheduler_of(daemon, clock))
-        if not daemon.stop(stop_seconds):
-            log.warning("a poll did not end in time; it is left unfinished, and nothing of it is stored")
-            sys.stderr.flush()
-            leave(code)  # threads that hang would keep the interpreter from ending
+        daemon = DuePolls(settings, database, clock, client, targets(database, accounts))
+        with stopping_on_signals(partial(_stop, clock, client)):
+            log.info("polling", accounts=len(accounts), database=database.place)
+            code = watch(daemon, clock, scheduler_of(daemon, clock))
+            if not daemon.stop(stop_seconds):
+                log.warning("a poll did not end in time; it is left unfinished, and nothing of it is stored")
+                sys.stderr.flush()
+                leave(code)  # threads that hang would keep the interpreter from ending
         return code
     finally:
         client.close()
         database.close()
 
 
-def _stop_on_signals(clock: SystemClock, client: HttpClient) -> None:
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        clock.stopping.set()
-        client.abort()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+def _stop(clock: SystemClock, client: HttpClient) -> None:
+    clock.stopping.set()
+    client.abort()
 
 
-def scheduler_of(daemon: Daemon, clock: Clock) -> BackgroundScheduler:
+def scheduler_of(daemon: DuePolls, clock: Clock) -> BackgroundScheduler:
     """Return the scheduler with the daemon's tick, not yet started."""
     scheduler = BackgroundScheduler(
         timezone=UTC,
@@ -292,7 +153,7 @@ class _Recorder:
             log.debug("a scheduled job was skipped: the one before it is still running")
 
 
-def watch(daemon: Daemon, clock: Clock, scheduler: BackgroundScheduler) -> int:
+def watch(daemon: DuePolls, clock: Clock, scheduler: BackgroundScheduler) -> int:
     """Run the scheduler and watch it from this thread until it must end; return the exit code."""
     watchdog = Watchdog(daemon, clock)
     scheduler.start()

@@ -1,8 +1,8 @@
 """Logs go to stderr: readable on a terminal, one JSON object a line otherwise, keys removed from both.
 
-Keys are removed twice: from every text before it is cut, and from the finished line, so nothing that any library logs
-gets past. Text from outside cannot break a line or move the cursor: control characters are escaped and long values cut.
-Nothing that goes wrong while a line is written stops the program, or prints what the line held.
+Keys are removed twice: from every text before it is escaped, and from the finished line, so nothing that any library
+logs gets past. Text from outside cannot break a line or move the cursor: control characters are escaped and long
+values cut. Nothing that goes wrong while a line is written stops the program, or prints what the line held.
 
 Public: ``configure``, ``protect``.
 """
@@ -24,9 +24,10 @@ _LONGEST = 500
 _LONGEST_TRACEBACK = 10_000
 _TRACEBACK = "exception"
 
-# What these libraries say at a lower level is said again, in our words, by whoever asked them; APScheduler's own
-# complaints reach us as events.
-_QUIETED = {"urllib3": logging.ERROR, "http.client": logging.ERROR, "apscheduler": logging.CRITICAL}
+# What these libraries say at a lower level is said again, in our words, by whoever asked them; APScheduler's complaints
+# reach us as events. A verbose log has more of it, but never debug lines: these show the headers of requests.
+_USUAL = {"urllib3": logging.ERROR, "http.client": logging.ERROR, "apscheduler": logging.CRITICAL}
+_VERBOSE = _USUAL | {"urllib3": logging.INFO, "http.client": logging.INFO}
 
 
 def configure(secrets: Iterable[Secret] = (), *, verbose: bool = False, stream: TextIO | None = None) -> None:
@@ -61,9 +62,8 @@ def configure(secrets: Iterable[Secret] = (), *, verbose: bool = False, stream: 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name, least in _QUIETED.items():
-        # Even a verbose log never has their debug lines: these show the headers of requests.
-        logging.getLogger(name).setLevel(logging.INFO if verbose else least)
+    for name, least in (_VERBOSE if verbose else _USUAL).items():
+        logging.getLogger(name).setLevel(least)
 
 
 def protect(secrets: Iterable[Secret]) -> None:
@@ -104,9 +104,9 @@ class _Keys:
         for name, value in event.items():
             if isinstance(value, str):
                 traceback = name == _TRACEBACK
-                # Without the keys first: one that is cut in two would not be known again.
-                shown = _visible(self.removed_from(value), "\n" if traceback else "")
-                event[name] = _cut(shown, _LONGEST_TRACEBACK if traceback else _LONGEST)
+                limit = _LONGEST_TRACEBACK if traceback else _LONGEST
+                shown = _visible(self.removed_from(value[:limit]), "\n" if traceback else "")
+                event[name] = shown if len(value) <= limit else f"{shown}…"
         return event
 
 
@@ -116,10 +116,6 @@ def _visible(text: str, allowed: str) -> str:
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 class _Redacting(logging.Formatter):

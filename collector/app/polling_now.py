@@ -6,17 +6,16 @@ account's fault never keeps another from being polled.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from types import FrameType
 
 import structlog
 
 from collector.app import logs
 from collector.app.clock import SystemClock, lease_owner
+from collector.app.stopping import stopping_on_signals
 from collector.app.wiring import http_client, lease_length, targets
 from collector.config import AccountSettings, Settings
 from collector.domain.accounts import Account
@@ -103,16 +102,14 @@ def _client(settings: Settings, clock: SystemClock) -> Iterator[HttpClient]:
     """Open the HTTP client; a SIGINT or SIGTERM closes its sockets, so that a poll ends as *interrupted*."""
     client = http_client(settings, clock)
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
+    def stop() -> None:
         clock.stopping.set()
         client.abort()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield client
+        with stopping_on_signals(stop):
+            yield client
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         client.close()
 
 

@@ -235,3 +235,11 @@ def print_allowance(verdict: Verdict, *, as_json: bool) -> None:
         sys.stderr.write("note: the history begins within this billing period; earlier usage is not counted\n")
     if verdict.held:
         sys.stderr.write("note: the counter fell and nothing is decided yet; `collector resets list` shows it\n")
+
+
+def print_check(place: str, revision: str, findings: Sequence[str]) -> None:
+    """Print what ``db check`` found, as JSON."""
+    from reports.rendering import write_json
+
+    rows: list[Row] = [{"database": place, "revision": revision, "sound": False, "finding": one} for one in findings]
+    write_json(rows or [{"database": place, "revision": revision, "sound": True, "finding": None}], output_stream())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
-from types import FrameType
 
 import typer
 
 from collector.app.clock import SystemClock
+from collector.app.stopping import stopping_on_signals
 from collector.providers import PROVIDERS
 from collector.simulator.server import Simulator
 from collector.simulator.switch_text import parse_switches
@@ -21,15 +20,9 @@ def simulate_until_stopped(host: str, port: int, seed: int, window: int, switche
         UsageError: The address is not loopback or taken, or a switch is unknown.
     """
     clock = SystemClock()
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        clock.stopping.set()
-
     simulator = Simulator(now=clock.now, seed=seed, window=window, host=host, port=port)
     simulator.put(parse_switches(switches))
-    with simulator:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, stop)
+    with simulator, stopping_on_signals(clock.stopping.set):
         paths = ", ".join(f"{one.title} at {simulator.url}{one.request().path}" for one in PROVIDERS.values())
         typer.echo(f"simulating {paths}")
         typer.echo(

@@ -90,7 +90,12 @@ def _verdict(standing: QuotaStanding, amount: Decimal, now: datetime, oldest: ti
     row, remaining = standing.row, standing.remaining
     observed_at = instant_of(row.good_at)
     age = now - observed_at
-    if age > oldest or remaining is None or standing.used is None:
+    if remaining is None or standing.used is None:
+        raise NotEnoughDataError(
+            f"{row.account}/{row.name} was not observed yet in the billing period that is running; "
+            f"run `collector poll {row.account}` and ask again"
+        )
+    if age > oldest:
         raise NotEnoughDataError(
             f"the last value of {row.account}/{row.name} is {int(age.total_seconds())} s old, more than "
             f"{int(oldest.total_seconds())} s; run `collector poll {row.account}` and ask again"

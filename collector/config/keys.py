@@ -52,7 +52,12 @@ class KeySource:
     file: Path | None = None
 
     def __str__(self) -> str:
-        return f"environment variable {self.env}" if self.file is None else f"file {self.file}"
+        return f"environment variable {self._shown_name}" if self.file is None else f"file {self.file}"
+
+    @property
+    def _shown_name(self) -> str:
+        """The variable's name, unless it might be a key that was written in the wrong place."""
+        return self.env if self.env is not None and self.env.isupper() else "that api_key.env names"
 
     def read(self, environ: Mapping[str, str]) -> Secret:
         """Return the key that is kept there now.
@@ -71,7 +76,7 @@ class KeySource:
         key = environ.get(self.env or "")
         if key is None:
             raise ConfigError(
-                f"the environment variable {self.env} is not set; export it, or name another place with "
+                f"the environment variable {self._shown_name} is not set; export it, or name another place with "
                 "api_key = { env = … } or { file = … }"
             )
         return key

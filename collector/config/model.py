@@ -36,7 +36,7 @@ LARGEST_QUANTITY = 2**63 - 1
 _NO_PLACES = re.compile(r"(posix|right)/.*|localtime|posixrules|Factory", re.DOTALL)
 
 _ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_VARIABLE_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,199}")
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _PRICE = re.compile(r"[0-9]{1,15}(\.[0-9]{1,18})?")
 
@@ -142,7 +142,7 @@ def _no_literal_key(value: object) -> object:
 def _variable_name(value: object) -> str:
     if not isinstance(value, str) or _VARIABLE_NAME.fullmatch(value) is None:
         raise ValueError(
-            "must be the name of an environment variable in capitals, such as NELLIE_API_KEY (what was found is not "
+            "must be the name of an environment variable, such as NELLIE_API_KEY (what was found is not "
             "shown: it may be the key itself)"
         )
     return value

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 
+from collector.app.wiring import load_settings
+from collector.config import Settings
+from collector.domain.accounts import Account
+from collector.store.engine import Database
 from tests.app.console import Console
+from tests.app.world import World
 from tests.upstream import Upstream
 
 
@@ -44,3 +49,19 @@ def console(bare_console: Console, upstream: Upstream, upgraded_sqlite: Path) ->
     bare_console.configure(upstream.url)
     bare_console.use(upgraded_sqlite)
     return bare_console
+
+
+@pytest.fixture
+def two_workers(tmp_path: Path) -> Settings:
+    """Settings of a small pool."""
+    path = tmp_path / "two-workers.toml"
+    path.write_text('[daemon]\nworkers = 2\n[[accounts]]\nname = "a"\nprovider = "nellie"\n')
+    return load_settings(path, {})
+
+
+@pytest.fixture
+def world(sqlite_database: Database, two_workers: Settings, make_account: Callable[..., Account]) -> Iterator[World]:
+    """Accounts polled by a daemon in this process."""
+    world = World(sqlite_database, two_workers, make_account)
+    yield world
+    world.holding.set()

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -23,19 +23,12 @@ from collector.store import schema
 from collector.store.checking import check
 from collector.store.engine import Database
 from tests.app.console import NECTED_KEY, NELLIE_KEY
+from tests.app.world import until
 from tests.polling.canary import leaks
 from tests.upstream import NECTED, NELLIE, Upstream
 
 REPOSITORY = Path(__file__).parents[2]
 SECOND = timedelta(seconds=1)
-
-
-def until(met: Callable[[], object], seconds: float = 15.0) -> None:
-    """Wait until a condition is met, not longer than ``seconds``."""
-    ends = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < ends, "it never came to pass"
-        time.sleep(0.02)
 
 
 class Process:

@@ -70,7 +70,11 @@ CASES = [
     Case("C2", BY_FILE, "is empty", key_file=b"\n"),
     Case("C2", BY_FILE, "account a: cannot read "),
     Case("C2", f'{ACCOUNT}api_key = "{CANARY}"', "line 4: accounts[0].api_key must name the place of the key"),
-    Case("C2", f'{ACCOUNT}api_key = {{ env = "nel_{CANARY}" }}', "must be the name of an environment variable"),
+    Case(
+        "C2",
+        f'{ACCOUNT}api_key = {{ env = "nel_{CANARY}" }}',
+        "the environment variable that api_key.env names is not set",
+    ),
     *(Case("C3", BY_FILE, NO_FAULT, key_file=CANARY.encode() + end) for end in (b"", b"\n", b"\r\n", b"\r")),
     Case("C3", BY_FILE, "line break", key_file=CANARY.encode() + b"\n\n"),
     Case("C3", BY_FILE, "space", key_file=CANARY.encode() + b" \n"),

@@ -173,6 +173,8 @@ def question_of(
 
     accounts, meters = names
     start, end, last = parse_date(span[0], "--from"), parse_date(span[1], "--to"), parse_days(span[2])
+    if last is not None and (start is not None or end is not None):
+        raise UsageError("--last counts back from today; give it alone, or --from and --to")
     if start is not None and end is not None and end <= start:
         raise UsageError(f"the range from {start} to {end} holds no day; --to is the day to stop before")
     return Question(

@@ -22,10 +22,13 @@ def poll(
     from collector.app.polling_now import poll_now
     from collector.app.printing import print_turns
     from collector.app.wiring import chosen, open_database
+    from collector.config import double_counting
 
     logs.configure()
     settings = settings_of(context, config)
     wanted = chosen(settings, accounts or [])
+    for warning in double_counting(settings, os.environ):
+        typer.echo(f"warning: {warning}", err=True)
     database = open_database(settings)
     try:
         turns = poll_now(settings, database, wanted, os.environ, force=force)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from collector.app.cli.options import Config, Json, settings_of
-from collector.errors import ConfigError, IntegrityError
+from collector.errors import ConfigError, IntegrityError, UsageError
 
 database = typer.Typer(help="Migrations, checks and backups of the database.", no_args_is_help=True)
 
@@ -61,8 +61,9 @@ def upgrade(context: typer.Context, config: Config = None) -> None:
 
 
 @database.command("check")
-def check(context: typer.Context, config: Config = None) -> None:
+def check(context: typer.Context, config: Config = None, json_: Json = False) -> None:
     """Check revision, schema, references and, on SQLite, the file."""
+    from collector.app.printing import print_check
     from collector.store.checking import check as check_database
     from collector.store.engine import Database
     from collector.store.revision import HEAD
@@ -72,6 +73,9 @@ def check(context: typer.Context, config: Config = None) -> None:
         findings = check_database(store)
     finally:
         store.close()
+    if json_:
+        print_check(store.place, HEAD, findings)
+        raise typer.Exit(IntegrityError.exit_code if findings else 0)
     if findings:
         raise IntegrityError("\n  ".join([f"{store.place} is not as it should be:", *findings]))
     typer.echo(f"{store.place} is sound: revision {HEAD}, schema, references and file")
@@ -105,10 +109,13 @@ def copy(
 ) -> None:
     """Copy the whole history into an empty database of either engine; its schema is created if missing."""
     from collector.app.wiring import open_database
+    from collector.config.addresses import holds_password
     from collector.store.copying import copy_history
     from collector.store.engine import Database
     from collector.store.revision import upgrade as upgrade_database
 
+    if holds_password(url):
+        raise UsageError("a password on the command line is for everybody to read; use ~/.pgpass or PGPASSWORD instead")
     target = Database(url)
     source = open_database(settings_of(context, config))
     try:

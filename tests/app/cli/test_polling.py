@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ import pytest
 from collector.store import schema
 from collector.store.accounts import claim
 from tests.app.console import NELLIE_KEY, Console
-from tests.app.test_daemon import until
+from tests.app.world import stopped_when
 from tests.polling.canary import leaks, leaks_in_files
 from tests.upstream import NECTED, NELLIE, Upstream, listed
 
@@ -88,6 +87,21 @@ class TestGoodPoll:
     def test_gives_the_lease_back(self, console: Console) -> None:
         console.good("poll")
         assert {row.lease_owner for row in console.table("account")} == {None}
+
+
+def test_nobody_to_ask_is_explained(console: Console) -> None:
+    console.write('[database]\nurl = "sqlite:///usage.db"\n')
+    done = console.run("poll")
+    assert done.code == 2
+    assert "add an [[accounts]] table" in done.err
+
+
+def test_name_that_belonged_to_another_provider_is_refused(console: Console, upstream: Upstream) -> None:
+    console.good("poll")
+    console.write(f'[[accounts]]\nname = "nected"\nprovider = "nellie"\nbase_url = "{upstream.url}"\n')
+    done = console.run("poll")
+    assert done.code == 2
+    assert "give the new account a name of its own" in done.err
 
 
 class TestJson:
@@ -197,16 +211,9 @@ def test_lease_that_is_taken_over_meanwhile_ends_with_5(console: Console, upstre
 
 def test_being_stopped_interrupts_the_poll(console: Console, upstream: Upstream) -> None:
     upstream.hang(NECTED)
-
-    def stop() -> None:
-        until(lambda: upstream.asked_of(NECTED))
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    stopper = threading.Thread(target=stop)
-    stopper.start()
     began = time.monotonic()
-    done = console.run("poll", "nected")
-    stopper.join()
+    with stopped_when(lambda: upstream.asked_of(NECTED)):
+        done = console.run("poll", "nected")
     assert time.monotonic() - began < 5
     assert done.code == 1
     assert [row.outcome for row in console.table("poll")] == ["interrupted"]
@@ -284,16 +291,8 @@ class TestSimulate:
         assert port in done.err
 
     def test_ends_in_process_too(self, bare_console: Console) -> None:
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
-        handler = signal.signal(signal.SIGTERM, lambda *_: None)
-        try:
-            done = bare_console.run("simulate", "--port", "0")
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-            for number, usual in before.items():
-                signal.signal(number, usual)
-        assert done.code == 0
+        with stopped_when(lambda: True):
+            assert bare_console.run("simulate", "--port", "0").code == 0
 
 
 def test_database_is_closed_after_every_command(console: Console) -> None:

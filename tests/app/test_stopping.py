@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from collector.app.stopping import stopping_on_signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_is_told(number: signal.Signals) -> None:
+    told = threading.Event()
+    with stopping_on_signals(told.set):
+        os.kill(os.getpid(), number)
+        assert told.wait(5)
+
+
+def test_it_is_told_from_another_thread() -> None:
+    tellers: list[threading.Thread] = []
+    told = threading.Event()
+
+    def stop() -> None:
+        tellers.append(threading.current_thread())
+        told.set()
+
+    with stopping_on_signals(stop):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert told.wait(5)
+    assert tellers != [threading.main_thread()]
+
+
+def test_signal_that_comes_while_the_event_is_being_waited_for_does_not_hang() -> None:
+    """The handler runs while this very thread holds the event's lock, as it may in the middle of a wait."""
+    told = threading.Event()
+    with stopping_on_signals(told.set):
+        with told._cond:  # type: ignore[attr-defined]  # the lock that ``wait`` takes
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert told.wait(5)
+
+
+def test_every_signal_is_told() -> None:
+    told = threading.Semaphore(0)
+    with stopping_on_signals(told.release):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert told.acquire(timeout=5)
+
+
+def test_signals_do_afterwards_what_they_did_before() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with stopping_on_signals(lambda: None):
+        assert signal.getsignal(signal.SIGTERM) is not before[0]
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
