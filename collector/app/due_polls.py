@@ -13,12 +13,13 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from dataclasses import dataclass
 
 from collector.app.clock import Clock, lease_owner
 from collector.app.polling_log import PollingLog
 from collector.app.wiring import lease_length
 from collector.config import Settings
-from collector.domain.schedule import at_the_latest
+from collector.domain.schedule import Failure, at_the_latest, next_poll_at
 from collector.errors import CollectorError
 from collector.polling.asking import Asks
 from collector.polling.one_poll import Poller, Target
@@ -28,6 +29,12 @@ from collector.store.polls import overdue
 
 _OVERDUE_INTERVALS = 3
 _CLOCK_STEP = "clock_step"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    failures: int
+    until: float
 
 
 class DuePolls:
@@ -59,6 +66,7 @@ class DuePolls:
         self._stopped = False
         self._rearming = True
         self._stepped: set[int] = set()
+        self._resting: dict[int, _Rest] = {}
         self.last_tick = clock.monotonic()
 
     def tick(self) -> None:
@@ -85,8 +93,9 @@ class DuePolls:
         room = self._workers - len(busy)
         if room <= 0:
             return
-        idle = [account for account in self._targets if account not in busy]
-        now = self._clock.now()
+        moment, now = self._clock.monotonic(), self._clock.now()
+        awake = [key for key in self._targets if key not in self._resting or self._resting[key].until <= moment]
+        idle = [key for key in awake if key not in busy]
         for lease in claim_due(self._database, idle, self._owner, now, now + self._lease_length, room):
             self._hand_over(lease)
 
@@ -113,10 +122,22 @@ class DuePolls:
             self._log.polled(account, self._poller.poll(self._targets[lease.account], lease, flags))
             if flags:
                 self._stepped.discard(lease.account)
+            self._resting.pop(lease.account, None)
         except CollectorError as error:
             self._log.not_stored(account, error)
+            self._rest(lease.account)
         except BaseException as error:  # noqa: BLE001 - the job's edge: not even sys.exit in one account ends the others
             self._log.ended_unexpectedly(account, error)
+
+    def _rest(self, key: int) -> None:
+        """Leave an account whose poll could not be stored alone as long as one whose provider fails.
+
+        Its row still says that it is due, and the provider must not be asked again at the end of every lease.
+        """
+        failures = 1 + (self._resting[key].failures if key in self._resting else 0)
+        now = self._clock.now()
+        wait = next_poll_at(self._targets[key].account, now, Failure(transient=True, in_a_row=failures)) - now
+        self._resting[key] = _Rest(failures, self._clock.monotonic() + wait.total_seconds())
 
     @property
     def running(self) -> int:
@@ -124,12 +145,15 @@ class DuePolls:
         return len(self._busy)
 
     def overdue(self) -> list[str]:
-        """Return the accounts that should have been polled several intervals ago, by name."""
+        """Return the accounts that should have been polled several of their intervals ago, by name.
+
+        One that rests because its polls could not be stored is not among them: that was told, and is tried again.
+        """
         now = self._clock.now()
-        longest = max(target.account.poll_every for target in self._targets.values())
-        names = [target.account.name for target in self._targets.values()]
+        watched = [target.account for key, target in self._targets.items() if key not in self._resting]
+        limits = {account.name: now - _OVERDUE_INTERVALS * account.poll_every for account in watched}
         with self._database.read() as connection:
-            late = overdue(connection, names, now - _OVERDUE_INTERVALS * longest)
+            late = overdue(connection, limits)
         with self._lock:
             hanging = [one.account for one in self._busy.values() if one.until + self._lease_length < now]
         return sorted({*late, *(self._targets[account].account.name for account in hanging)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,12 +63,14 @@ def polling_states(connection: Connection, accounts: Sequence[str] | None = None
     return sorted(found, key=lambda one: one.account)
 
 
-def overdue(connection: Connection, accounts: Sequence[str], due_before: datetime) -> list[str]:
-    """Return the accounts whose poll was due before an instant and has not been made, by name."""
+def overdue(connection: Connection, due_before: Mapping[str, datetime]) -> list[str]:
+    """Return the accounts, by name, whose poll was due before their own instant and has not been made."""
     account = schema.account
-    statement = select(account.c.name).where(
-        any_text_of(connection, account.c.name, accounts),
-        account.c.next_poll_at < due_before,
-        account.c.paused_reason.is_(None),
+    statement = select(account.c.name, account.c.next_poll_at).where(
+        any_text_of(connection, account.c.name, list(due_before)), account.c.paused_reason.is_(None)
     )
-    return sorted(connection.scalars(statement))
+    return sorted(
+        row.name
+        for row in connection.execute(statement)
+        if row.next_poll_at is not None and row.next_poll_at < due_before[row.name]
+    )

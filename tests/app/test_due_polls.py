@@ -206,6 +206,47 @@ def test_each_side_of_a_local_midnight_is_polled(zone: str, every: timedelta, wo
     assert any(0 < side <= 30 for side in sides)
 
 
+class TestRest:
+    """A poll that cannot be stored leaves its account due in the database."""
+
+    def full(self, world: World) -> None:
+        with world.database.write() as connection:
+            connection.exec_driver_sql(
+                "CREATE TRIGGER disk BEFORE INSERT ON poll BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+            )
+
+    def room(self, world: World) -> None:
+        with world.database.write() as connection:
+            connection.exec_driver_sql("DROP TRIGGER disk")
+
+    def test_provider_is_not_asked_again_when_the_lease_ends(self, world: World) -> None:
+        daemon = world.daemon(poll_every=HOUR * 24)
+        self.full(world)
+        world.tick(daemon)
+        for _ in range(10):
+            world.clock.passes(61)
+            world.tick(daemon)
+        assert len(world.asked) == 4  # after 1, 2 and 4 minutes, not after each
+
+    def test_it_is_told_and_not_taken_for_silence(self, world: World) -> None:
+        daemon = world.daemon()
+        world.tick(daemon)
+        self.full(world)
+        for _ in range(12):
+            world.clock.passes(INTERVAL.total_seconds())
+            world.tick(daemon)
+        assert daemon.overdue() == []
+
+    def test_polling_goes_on_as_before_once_storing_works(self, world: World) -> None:
+        daemon = world.daemon()
+        self.full(world)
+        world.tick(daemon)
+        self.room(world)
+        world.clock.passes(120)
+        world.tick(daemon)
+        assert world.polls == [("ok", ())]
+
+
 class TestOverdue:
     def test_nobody_is_at_first(self, world: World) -> None:
         assert world.daemon("a", "b").overdue() == []
@@ -221,6 +262,13 @@ class TestOverdue:
         world.tick(daemon)
         world.clock.passes(5 * INTERVAL.total_seconds())
         assert daemon.overdue() == ["a"]
+
+    def test_slow_account_does_not_hide_a_quick_one(self, world: World) -> None:
+        world.daemon("slow", poll_every=HOUR * 24)
+        daemon = world.daemon("quick")
+        world.tick(daemon)
+        world.clock.passes(5 * INTERVAL.total_seconds())
+        assert daemon.overdue() == ["quick"]
 
     def test_poll_that_never_ends_is(self, world: World) -> None:
         world.holding.clear()

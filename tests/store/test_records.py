@@ -103,10 +103,10 @@ class TestOverdue:
     def test_an_account_is_overdue_once_its_poll_was_due_long_ago(self, desk: Desk) -> None:
         desk.poll(10, {"requests": 1, "credits": 5})  # the next one is due 300 s later
         with desk.database.read() as connection:
-            assert overdue(connection, ["nellie-prod"], desk.at(310)) == []
-            assert overdue(connection, ["nellie-prod"], desk.at(311)) == ["nellie-prod"]
+            assert overdue(connection, {"nellie-prod": desk.at(310)}) == []
+            assert overdue(connection, {"nellie-prod": desk.at(311)}) == ["nellie-prod"]
 
     def test_other_accounts_are_none_of_our_business(self, desk: Desk) -> None:
         desk.poll(10, {"requests": 1, "credits": 5})
         with desk.database.read() as connection:
-            assert overdue(connection, ["another"], desk.at(9999)) == []
+            assert overdue(connection, {"another": desk.at(9999)}) == []
