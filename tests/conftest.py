@@ -1,7 +1,7 @@
 """What every suite may use: a database of each engine at the newest schema, and accounts as configured.
 
-``database`` runs a test once per engine. The PostgreSQL server is named by ``COLLECTOR_TEST_POSTGRES`` (by default a
-local one); without it those cases are skipped, or fail where ``COLLECTOR_REQUIRE_POSTGRES=1`` says that they must not
+``database`` runs a test once per engine. The PostgreSQL server is named by ``TEST_POSTGRES_URL`` (by default a
+local one); without it those cases are skipped, or fail where ``TEST_POSTGRES_REQUIRED=1`` says that they must not
 be. A session uses databases of its own there, and drops them at its end.
 """
 
@@ -69,12 +69,12 @@ class Server:
 @pytest.fixture(scope="session")
 def postgres_server() -> Server:
     """The PostgreSQL server, or a skip with the reason."""
-    server = Server(os.environ.get("COLLECTOR_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres"))
+    server = Server(os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"))
     try:
         server.execute("SELECT 1")
     except Exception as error:  # noqa: BLE001 - a missing driver and a missing server mean the same here
-        reason = f"no PostgreSQL to test with (COLLECTOR_TEST_POSTGRES): {' '.join(str(error).split())}"
-        if os.environ.get("COLLECTOR_REQUIRE_POSTGRES") == "1":
+        reason = f"no PostgreSQL to test with (TEST_POSTGRES_URL): {' '.join(str(error).split())}"
+        if os.environ.get("TEST_POSTGRES_REQUIRED") == "1":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
     return server

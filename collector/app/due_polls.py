@@ -128,6 +128,7 @@ class DuePolls:
             self._rest(lease.account)
         except BaseException as error:  # noqa: BLE001 - the job's edge: not even sys.exit in one account ends the others
             self._log.ended_unexpectedly(account, error)
+            self._rest(lease.account)
 
     def _rest(self, key: int) -> None:
         """Leave an account whose poll could not be stored alone as long as one whose provider fails.

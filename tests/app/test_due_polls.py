@@ -128,6 +128,14 @@ class TestFaults:
         world.tick(world.daemon())
         assert world.said == ["a poll ended unexpectedly"]
 
+    def test_end_of_the_program_in_one_account_is_not_provoked_at_the_end_of_every_lease(self, world: World) -> None:
+        world.faults["a"] = SystemExit(3)
+        daemon = world.daemon(poll_every=timedelta(hours=24))
+        for _ in range(20):
+            world.tick(daemon)
+            world.clock.passes(61)
+        assert len(world.asked) < 8
+
     def test_poll_that_cannot_be_stored_is_told(self, world: World) -> None:
         daemon = world.daemon()
         world.holding.clear()
