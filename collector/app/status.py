@@ -178,15 +178,19 @@ def _empty(account: str, provider: str, state: PollingState | None) -> StatusRow
 
 
 def status_table(rows: Sequence[StatusRow]) -> Table:
-    """Return the status for people: one line per meter; ``explanations`` says below it what is wrong."""
+    """Return the status for people: one line per meter; ``explanations`` says in words below it what matters."""
     from rich.table import Table
 
     from reports.tables import number, plain
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("account", "meter", "value", "age", "today", "per day", "quota used", "outlook", "health"):
-        right = name in {"value", "age", "today", "per day", "quota used"}
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    figures = ("value", "age", "today", "per day", "quota")
+    for name in ("account", "meter", *figures, "outlook", "health"):
+        if name in figures:
+            # A figure is never broken, and one that finds no room at all shows that it was cut.
+            table.add_column(name, justify="right", no_wrap=True, overflow="ellipsis")
+        else:
+            table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(
             plain(row.account),
@@ -195,17 +199,24 @@ def status_table(rows: Sequence[StatusRow]) -> Table:
             age_words(row.age_seconds),
             number(row.today),
             number(row.per_day),
-            _quota_words(row),
-            "no quota" if row.meter is not None and row.quota is None else row.outlook,
+            _share_used(row),
+            _outlook_word(row),
             plain(", ".join((row.health, *row.flags))),
         )
     return table
 
 
+def _outlook_word(row: StatusRow) -> str:
+    if row.meter is None or row.quota is None:
+        return "–" if row.meter is None else "no quota"
+    return row.exhaustion if row.exhausts_on is None else f"{row.exhaustion} {row.exhausts_on}"
+
+
 def explanations(rows: Sequence[StatusRow]) -> list[str]:
-    """Return, for people, a line for each account whose last poll failed: why, and how old its figures are."""
+    """Return what matters in words: how each quota stands, and why the last poll of an account failed."""
     failed = {row.account: row for row in rows if row.error is not None}
-    return [
+    quotas = [f"{row.account}/{row.meter}: {_quota_words(row)}; {row.outlook}" for row in rows if row.quota is not None]
+    return quotas + [
         f"{name}: {'no value yet' if row.observed_at is None else f'stale since {_moment(row.observed_at)}'}; "
         f"the last poll failed: {row.error}"
         for name, row in failed.items()
@@ -227,10 +238,15 @@ def age_words(seconds: int | None) -> str:
     return f"{seconds} s"
 
 
-def _quota_words(row: StatusRow) -> str:
-    from reports.tables import number, share
+def _share_used(row: StatusRow) -> str:
+    from reports.tables import share
 
     if row.quota is None or row.used is None:
         return "–"
-    part = float(row.used) / float(row.quota) if row.quota else 1.0  # type: ignore[arg-type]  # quantities are numbers
-    return f"{number(row.used)} of {number(row.quota)} ({share(part)})"
+    return share(float(row.used) / float(row.quota) if row.quota else 1.0)  # type: ignore[arg-type]  # both are numbers
+
+
+def _quota_words(row: StatusRow) -> str:
+    from reports.tables import number
+
+    return f"{number(row.used)} of {number(row.quota)} {row.unit} used"
