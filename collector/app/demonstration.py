@@ -14,20 +14,19 @@ Public: ``ASIDE``, ``DATABASE``, ``DEFAULT_URL``, ``WORKLOAD``, ``is_demonstrati
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from types import FrameType
 from urllib.parse import urlsplit
 
 import typer
 
 from collector.app.clock import SystemClock
 from collector.app.first_settings import write_settings
+from collector.app.stopping import stopping_on_signals
 from collector.app.wiring import http_client
 from collector.config import Settings, load
 from collector.config.loading import FILE_NAME
@@ -193,12 +192,7 @@ def _configured_url(folder: Path) -> str:
 
 
 def _serve(url: str, clock: SystemClock) -> None:
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        clock.stopping.set()
-
-    with _simulator(url, clock) as simulator:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, stop)
+    with _simulator(url, clock) as simulator, stopping_on_signals(clock.stopping.set):
         titles = " and ".join(provider.title for provider in PROVIDERS.values())
         typer.echo(f"simulating {titles} at {simulator.url} as `make run` does; stop with Ctrl-C")
         clock.stopping.wait()

@@ -22,9 +22,9 @@ from collector.store.accounts import register
 from collector.store.engine import Database
 from collector.store.reading import meters
 from collector.store.revision import require_head
+from collector.store.writing import CLOCK_IS_WRONG
 
 DISTRIBUTION = "usage-collector"
-_CLOCK_IS_WRONG = timedelta(days=1)
 
 
 def program_version() -> str:
@@ -66,7 +66,7 @@ def require_plausible_clock(database: Database, now: datetime) -> None:
     """
     with database.read() as connection:
         newest = max((instant_of(row.last_at) for row in meters(connection)), default=None)
-    if newest is not None and newest - now > _CLOCK_IS_WRONG:
+    if newest is not None and newest - now > CLOCK_IS_WRONG:
         raise ClockError(
             f"the clock says {now:%Y-%m-%d %H:%M}Z, but there are values of {newest:%Y-%m-%d %H:%M}Z; set the clock"
         )

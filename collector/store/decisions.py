@@ -19,7 +19,7 @@ from collector.domain.instants import format_instant, instant_of
 from collector.errors import UsageError
 from collector.store import schema
 from collector.store.rows import any_of, any_text_of
-from collector.store.snapshots import SnapshotRow, add_decision, settle
+from collector.store.snapshots import SnapshotRow, add_decision, decision_of, settle
 
 _snapshot = schema.snapshot
 _decision = schema.decision
@@ -211,12 +211,7 @@ def _in_force_after(connection: Connection, meter: int, at: int) -> dict[int, De
             any_of(connection, _decision.c.meter, [meter]), _decision.c.at > at, _decision.c.superseded_by.is_(None)
         )
     )
-    return {
-        row.id: Decision(
-            FallKind(row.kind), row.at, row.since, row.before, row.after, row.offset, row.reason, row.decided_by
-        )
-        for row in rows
-    }
+    return {row.id: decision_of(row) for row in rows}
 
 
 def _rows_after(connection: Connection, meter: int, at: int) -> Iterator[SnapshotRow]:

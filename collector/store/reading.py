@@ -16,9 +16,10 @@ from typing import Any
 from sqlalchemy import ARRAY, BigInteger, Connection, Row, bindparam, func, select, text
 
 from collector.domain.edges import Bracket, Edge, Gap, History
-from collector.domain.falls import Decision, FallKind, Status
+from collector.domain.falls import Decision, Status
 from collector.store import schema
 from collector.store.rows import any_of, any_text_of
+from collector.store.snapshots import decision_of
 
 _account = schema.account
 _meter = schema.meter
@@ -144,11 +145,7 @@ def in_force(connection: Connection, ids: Sequence[int]) -> dict[int, list[Decis
         .order_by(_decision.c.meter, _decision.c.at, _decision.c.id)
     )
     for row in rows:
-        found.setdefault(row.meter, []).append(
-            Decision(
-                FallKind(row.kind), row.at, row.since, row.before, row.after, row.offset, row.reason, row.decided_by
-            )
-        )
+        found.setdefault(row.meter, []).append(decision_of(row))
     return found
 
 

@@ -149,6 +149,13 @@ def record_decisions(connection: Connection, meter: int, decisions: Sequence[Dec
         )
 
 
+def decision_of(row: Row[Any]) -> Decision:
+    """Return the decision that a row of the table holds."""
+    return Decision(
+        FallKind(row.kind), row.at, row.since, row.before, row.after, row.offset, row.reason, row.decided_by
+    )
+
+
 def add_decision(connection: Connection, meter: int, decision: Decision, decided_at: datetime) -> int:
     """Add one decision to the meter's record and return its number there."""
     identity = 1 + (connection.scalar(select(func.max(_decision.c.id)).where(_decision.c.meter == meter)) or 0)

@@ -25,7 +25,8 @@ from collector.store.snapshots import Entered, Tail, enter, tail_of
 
 OK = "ok"
 CLOCK = "clock"
-_CLOCK_IS_WRONG = timedelta(days=1)
+# A clock this far behind what is stored is not late but wrong.
+CLOCK_IS_WRONG = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _checked_against_clock(entry: Entry, newest: int) -> Entry:
     if seen > newest:
         return entry
     last = instant_of(newest)
-    if last - entry.finished_at > _CLOCK_IS_WRONG:
+    if last - entry.finished_at > CLOCK_IS_WRONG:
         raise ClockError(
             f"the clock says {entry.finished_at.astimezone(UTC):%Y-%m-%d %H:%M}Z, but account {entry.account.name} has "
             f"values of {last:%Y-%m-%d %H:%M}Z; nothing was stored: set the clock"
