@@ -9,9 +9,9 @@ observed time, resets, corrections, held falls.
                   c0           │ edge         o1
                   └── T0 ──────┴── floor ──── T1     before = T0, after = T1
 
-Between two snapshots the total is interpolated over time and floored to whole units; beyond the first and the last
-one it stays where it is (no extrapolation). Rule for editors: totals are exact Python integers; a float here loses
-units.
+Between two snapshots the total is interpolated over time and floored to whole units, or placed by evidence inside a
+gap (``evidence``); beyond the first and the last one it stays where it is (no extrapolation). Rule for editors: totals
+are exact Python integers; a float here loses units.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from typing import NamedTuple
 from collector.domain.falls import Decision, FallKind
 
 _FOREVER = 2**63 - 1
+_CLOSE = 120_000_000
+"""Snapshots so many microseconds apart leave nothing to place: the daemon asks on both sides of every midnight."""
 
 
 class Bracket(NamedTuple):
@@ -53,12 +55,20 @@ class Gap:
     end: int
 
 
+class Unseen(NamedTuple):
+    """What grew between two snapshots while nobody looked, in ``(since, until]``."""
+
+    since: int
+    until: int
+    growth: int
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     """Everything known at one boundary; all fields but the first five are counts of what lies before ``at``.
 
     Attributes:
-        total: The ledger's total, interpolated and floored.
+        total: The ledger's total: interpolated and floored, or placed by evidence.
         before, after: The totals of the snapshots around it; equal where the total is known exactly.
         stretch: The instant after which nothing was observed until after ``at``; None on a known total. Two edges
             with the same ``stretch`` lie between the same two snapshots.
@@ -94,6 +104,7 @@ class History:
     __slots__ = (
         "_closes",
         "_corrections",
+        "_decided",
         "_excluded",
         "_gap_lengths",
         "_gaps",
@@ -113,12 +124,18 @@ class History:
         self.last = last
         ordered = sorted(decisions, key=lambda one: one.at)
         resets = [one for one in ordered if one.kind is FallKind.RESET]
+        self._decided = [one.at for one in ordered]
         self._resets = [one.at for one in resets]
         self._corrections = [one.at for one in ordered if one.kind is FallKind.CORRECTION]
         self._held = [one.at for one in ordered if one.kind is FallKind.HELD]
         self._offset_ats = self._resets
         self._offsets = [0, *accumulate(one.offset for one in resets)]
-        unknown = [one for one in ordered if one.kind in {FallKind.RESET, FallKind.HELD}]
+        # Where the old counter was seen at the boundary itself, nothing was used unseen.
+        unknown = [
+            one
+            for one in ordered
+            if one.kind is FallKind.HELD or (one.kind is FallKind.RESET and one.at > one.since + 1)
+        ]
         self._opens = [one.since for one in unknown]
         self._closes = [_FOREVER if one.kind is FallKind.HELD else one.at for one in unknown]
         self._excluded = sorted(excluded)
@@ -129,9 +146,30 @@ class History:
         """Return what resets add to the value of a snapshot observed at ``observed``."""
         return self._offsets[bisect_right(self._offset_ats, observed)]
 
-    def edge(self, bracket: Bracket) -> Edge:
-        """Return everything known at the boundary of ``bracket``."""
+    def unseen_around(self, bracket: Bracket) -> Unseen | None:
+        """Return the growth in the stretch that the boundary lies in, if nothing but growth happened there.
+
+        None where the snapshots around it are so close that it makes no difference, nothing grew between them, or a
+        fall lies there.
+        """
+        at, _, confirmed, value, _, next_observed, next_value = bracket
+        if confirmed is None or value is None or next_observed is None or next_value is None:
+            return None
+        if at <= confirmed or next_observed - confirmed <= _CLOSE or next_value == value:
+            return None
+        decided = bisect_right(self._decided, next_observed) - bisect_right(self._decided, confirmed)
+        return None if decided else Unseen(confirmed, next_observed, next_value - value)
+
+    def edge(self, bracket: Bracket, placed: int | None = None) -> Edge:
+        """Return everything known at the boundary of ``bracket``.
+
+        Args:
+            bracket: The snapshots around it.
+            placed: How much of the growth between them lies before it by evidence; None to interpolate.
+        """
         total, before, after, stretch = self._total(bracket)
+        if placed is not None:
+            total = before + placed
         at = bracket.at
         return Edge(
             at=at,

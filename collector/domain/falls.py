@@ -4,6 +4,8 @@ The rules, in their order:
 
 1. The meter is declared to reset with its billing period and a boundary lies after the last good snapshot: a reset,
    even if the value rose. The usage after the boundary is the new value; what was used before it is unknown.
+   One period has one reset: where a real fall within a day of the boundary (or a quarter of a short period) shows that
+   the provider's clock differs from the account's, that fall is it, and none is hidden at the boundary.
 2. Otherwise a fall from ``old`` to ``low`` is *held*: nothing is booked, the next observation decides.
    At or above ``old``: a *glitch*; the low values are excluded and growth counts from ``old``.
    Below ``old`` and not below ``low``: a *reset* if the meter may reset and ``low`` is below half of ``old`` (usage
@@ -27,6 +29,8 @@ from types import MappingProxyType
 from collector.domain.accounts import Resets
 
 _MOST_HELD = 3
+_ASTRAY = 86_400_000_000
+"""How far from a declared boundary the provider may reset, in microseconds: the clocks of the world differ by a day."""
 RULE = "rule"
 
 
@@ -60,13 +64,14 @@ class Decision:
     """What was decided about one fall.
 
     Attributes:
-        at: The instant from which it holds: the low snapshot, or the boundary of a declared reset.
+        at: The instant from which it holds: the low snapshot, or the boundary of a declared reset (or just after it).
         since: The last good observation before it; between ``since`` and ``at`` the course is not known.
         before: The good value before the fall.
         after: The value after it.
         offset: What the decision adds to the total of every later snapshot.
         decided_by: ``rule`` or ``operator:NAME``.
         reason: Why, in plain words.
+        until: Of an operator's glitch, the last observation it is about.
     """
 
     kind: FallKind
@@ -77,14 +82,20 @@ class Decision:
     offset: int
     reason: str
     decided_by: str = RULE
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Where a meter stands: its last good observation and the falls that wait for a decision, lowest last."""
+    """Where a meter stands: its last good observation and the falls that wait for a decision, lowest last.
+
+    Attributes:
+        reset: The last reset in force; it has a say where the meter is declared to reset.
+    """
 
     good: Observation | None = None
     held: tuple[Observation, ...] = ()
+    reset: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +113,16 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """An operator's decision about the snapshot observed at one instant."""
+    """An operator's decision about the snapshot observed at one instant.
+
+    Attributes:
+        until: Of a glitch, the last observation of the same value that it is about; None means the first alone.
+    """
 
     kind: FallKind
     decided_by: str
     reason: str
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +133,13 @@ class Step:
         course: Where the meter stands now.
         statuses: The status of every snapshot the observation settles, by its ``observed_at``.
         decisions: New decisions in order. A decision about a fall replaces an earlier *held* one of the same fall.
+        withdrawn: A reset that was thought hidden at a boundary until the fall that is decided now.
     """
 
     course: Course
     statuses: Mapping[int, Status]
     decisions: tuple[Decision, ...] = ()
+    withdrawn: Decision | None = None
 
 
 def step(course: Course, seen: Observation, terms: Terms, pin: Pin | None = None) -> Step:
@@ -134,27 +152,73 @@ def step(course: Course, seen: Observation, terms: Terms, pin: Pin | None = None
         return Step(Course(seen), {seen.at: Status.GOOD})
     if pin is not None:
         return _pinned(course, course.good, seen, pin)
-    boundary = terms.boundary(course.good.at, seen.at) if terms.resets is Resets.PERIOD else None
-    if boundary is not None:
+    boundary = _boundary_between(course.good, seen, terms)
+    if boundary is not None and not _is_used_up(course, seen, boundary, terms):
         return _declared_reset(course, course.good, seen, boundary)
     if course.held:
         return _judge_held(course, course.good, seen, terms)
     if seen.value >= course.good.value:
-        return Step(Course(seen), {seen.at: Status.GOOD})
+        return Step(replace(course, good=seen), {seen.at: Status.GOOD})
     return _hold(course, course.good, seen)
 
 
+def _boundary_between(good: Observation, seen: Observation, terms: Terms) -> int | None:
+    """Return the boundary of a declared reset between two observations, or None.
+
+    A value seen at the very instant of a boundary is the old counter's last one, unless it is zero: had the counter
+    begun again, nothing could have been used since. So a reading taken at midnight sharp is not booked a second time.
+    """
+    is_declared = terms.resets is Resets.PERIOD
+    return terms.boundary(good.at - (good.value > 0), seen.at - (seen.value > 0)) if is_declared else None
+
+
+def _is_used_up(course: Course, seen: Observation, boundary: int, terms: Terms) -> bool:
+    """Tell whether the reset that a boundary stands for was seen shortly before it."""
+    return _was_early(course, seen, boundary, terms) or _is_early(course, seen, boundary, terms)
+
+
+def _was_early(course: Course, seen: Observation, boundary: int, terms: Terms) -> bool:
+    """Tell whether a real fall shortly before the boundary was its reset, and the value only grew since."""
+    reset, good = course.reset, course.good
+    if reset is None or good is None or course.held or seen.value < good.value or _is_hidden(reset):
+        return False
+    return boundary - reset.at <= _how_far_astray(boundary, terms)
+
+
+def _is_early(course: Course, seen: Observation, boundary: int, terms: Terms) -> bool:
+    """Tell whether the fall that waits since shortly before the boundary is its reset: the value stayed low."""
+    if course.good is None or not course.held:
+        return False
+    low = course.held[-1]
+    stayed = low.value <= seen.value < course.good.value and 2 * low.value < course.good.value
+    return stayed and low.at < boundary <= low.at + _how_far_astray(boundary, terms)
+
+
+def _was_late(course: Course, decided: Decision, terms: Terms) -> bool:
+    """Tell whether a real fall is the reset that was thought hidden at the boundary shortly before it."""
+    reset = course.reset
+    if reset is None or decided.kind is not FallKind.RESET or not _is_hidden(reset):
+        return False
+    return decided.at - reset.at <= _how_far_astray(reset.at, terms)
+
+
+def _is_hidden(reset: Decision) -> bool:
+    """Tell whether only the declaration says so: the value did not fall."""
+    return reset.decided_by == RULE and reset.after >= reset.before
+
+
+def _how_far_astray(boundary: int, terms: Terms) -> int:
+    """Return how far from a boundary the provider may reset: a day, but at most a quarter of the period before it."""
+    begun = terms.boundary(boundary - 5 * _ASTRAY, boundary - 2)
+    return _ASTRAY if begun is None else min(_ASTRAY, (boundary - begun) // 4)
+
+
 def _declared_reset(course: Course, good: Observation, seen: Observation, boundary: int) -> Step:
-    decision = Decision(
-        FallKind.RESET,
-        boundary,
-        good.at,
-        good.value,
-        seen.value,
-        good.value,
-        "the meter is declared to reset with the billing period that begins here",
-    )
-    return Step(Course(seen), {**_all(course.held, Status.EXCLUDED), seen.at: Status.GOOD}, (decision,))
+    reason = "the meter is declared to reset with the billing period that begins here"
+    at = max(boundary, good.at + 1)
+    decision = Decision(FallKind.RESET, at, good.at, good.value, seen.value, good.value, reason)
+    stands = Course(seen, reset=decision)
+    return Step(stands, {**_all(course.held, Status.EXCLUDED), seen.at: Status.GOOD}, (decision,))
 
 
 def _hold(course: Course, good: Observation, seen: Observation) -> Step:
@@ -177,20 +241,34 @@ def _judge_held(course: Course, good: Observation, seen: Observation, terms: Ter
 def _glitch(course: Course, good: Observation, seen: Observation) -> Step:
     low = course.held[-1]
     decision = Decision(FallKind.GLITCH, low.at, good.at, good.value, low.value, 0, "a later value took the fall back")
-    return Step(Course(seen), {**_all(course.held, Status.EXCLUDED), seen.at: Status.GOOD}, (decision,))
+    stands = replace(course, good=seen, held=())
+    return Step(stands, {**_all(course.held, Status.EXCLUDED), seen.at: Status.GOOD}, (decision,))
 
 
 def _settled(course: Course, good: Observation, seen: Observation, terms: Terms) -> Step:
     decision = _reset_or_correction(good, course.held[-1], terms)
-    return Step(Course(seen), {**_lowest_good(course.held), seen.at: Status.GOOD}, (decision,))
+    stands = Course(seen, reset=_reset_after(course, decision, terms))
+    statuses = {**_lowest_good(course.held), seen.at: Status.GOOD}
+    return Step(stands, statuses, (decision,), _withdrawn_by(course, decision, terms))
 
 
 def _settled_then_held(course: Course, good: Observation, seen: Observation, terms: Terms) -> Step:
     """Settle a fall that went on for three snapshots, and hold the next fall from where it ended."""
     low = course.held[-1]
     first = _reset_or_correction(good, low, terms)
-    again = _hold(Course(low), low, seen)
-    return Step(again.course, {**_lowest_good(course.held), **again.statuses}, (first, *again.decisions))
+    again = _hold(Course(low, reset=_reset_after(course, first, terms)), low, seen)
+    statuses = {**_lowest_good(course.held), **again.statuses}
+    return Step(again.course, statuses, (first, *again.decisions), _withdrawn_by(course, first, terms))
+
+
+def _reset_after(course: Course, decision: Decision, terms: Terms) -> Decision | None:
+    """Return the last reset in force after ``decision``; it matters only where boundaries do."""
+    is_reset = decision.kind is FallKind.RESET and terms.resets is Resets.PERIOD
+    return decision if is_reset else course.reset
+
+
+def _withdrawn_by(course: Course, decision: Decision, terms: Terms) -> Decision | None:
+    return course.reset if _was_late(course, decision, terms) else None
 
 
 def _reset_or_correction(good: Observation, low: Observation, terms: Terms) -> Decision:
@@ -204,11 +282,13 @@ def _reset_or_correction(good: Observation, low: Observation, terms: Terms) -> D
 def _pinned(course: Course, good: Observation, seen: Observation, pin: Pin) -> Step:
     """Apply what the operator decided about this very snapshot; falls held before it are excluded."""
     offset = good.value if pin.kind is FallKind.RESET else 0
-    decision = Decision(pin.kind, seen.at, good.at, good.value, seen.value, offset, pin.reason, pin.decided_by)
+    until = pin.until if pin.kind is FallKind.GLITCH else None
+    decision = Decision(pin.kind, seen.at, good.at, good.value, seen.value, offset, pin.reason, pin.decided_by, until)
     excluded = _all(course.held, Status.EXCLUDED)
     if pin.kind is FallKind.GLITCH:
-        return Step(Course(good), {**excluded, seen.at: Status.EXCLUDED}, (decision,))
-    return Step(Course(seen), {**excluded, seen.at: Status.GOOD}, (decision,))
+        return Step(replace(course, held=()), {**excluded, seen.at: Status.EXCLUDED}, (decision,))
+    reset = decision if pin.kind is FallKind.RESET else course.reset
+    return Step(Course(seen, reset=reset), {**excluded, seen.at: Status.GOOD}, (decision,))
 
 
 def _all(held: tuple[Observation, ...], status: Status) -> Mapping[int, Status]:

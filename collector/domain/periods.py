@@ -72,14 +72,6 @@ def period_of(day: date, billing: Billing, zone: ZoneInfo) -> Period:
     return Period(starts_on, ends_on, start_of_day(starts_on, zone), start_of_day(ends_on, zone))
 
 
-def last_boundary(after: datetime, until: datetime, billing: Billing, zone: ZoneInfo) -> datetime | None:
-    """Return the latest start of a period in ``(after, until]``, or None if there is none."""
-    period = period_at(until, billing, zone)
-    if period is None or period.start <= after:
-        return None
-    return period.start
-
-
 def _start_on_or_before(day: date, billing: Billing) -> date:
     match billing.kind:
         case PeriodKind.DAILY:

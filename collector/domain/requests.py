@@ -13,6 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 
 FINAL_STATUSES = frozenset({"completed", "failed"})
+UNRESOLVED = "unresolved"
+"""What is shown of a record that left the list before its end: the provider never said how it ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """When to ask next: stable slots, a poll on each side of every midnight, and patience after faults.
 
-Slots are a grid of ``every``, shifted per account by a stable phase in [0, 1), so ten thousand accounts spread over
-the interval and each keeps its place over restarts. A poll just before and just after each local midnight, where days
+Slots are a grid of ``poll_every``, shifted per account by a stable phase in [0, 1), so ten thousand accounts spread
+over the interval and each keeps its place over restarts. A shorter interval (``pace``) parts the time between two
+slots, and longer and shorter ones share their slots. A poll just before and just after each local midnight, where days
 and billing periods begin, keeps their bounds tight.
 
     ───●───────────●────────●│●─────────●───────────●───
@@ -50,15 +51,23 @@ def phase_of(name: str) -> float:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big") / 2**48
 
 
-def next_poll_at(account: Account, now: datetime, failure: Failure | None = None) -> datetime:
+def next_poll_at(
+    account: Account, now: datetime, failure: Failure | None = None, every: timedelta | None = None
+) -> datetime:
     """Return when to ask ``account`` again after a poll that ended at ``now``.
+
+    Args:
+        account: Whom.
+        now: When the poll ended.
+        failure: How it failed, if it did.
+        every: The interval to keep, at most ``poll_every``; None for ``poll_every`` itself.
 
     After a transient fault: 1, 2, 4 … at most 15 minutes, up to a quarter less so that accounts do not come back
     together, never past the next slot. After a terminal fault the next slot, from the fifth in a row on six times
     slower. Never before the provider's own ``Retry-After``.
     """
     phase = phase_of(account.name)
-    slot = _next_slot(account, now, account.poll_every, phase)
+    slot = _next_slot(account, now, account.poll_every if every is None else every, phase)
     if failure is None:
         return slot
     if failure.transient:
@@ -77,7 +86,7 @@ def at_the_latest(account: Account, now: datetime) -> tuple[datetime, datetime]:
 def _next_slot(account: Account, now: datetime, every: timedelta, phase: float) -> datetime:
     """Return the next slot or side of a midnight, but no poll within ten seconds of the last one."""
     earliest = now + min(_MOST_FLOOR, every * 0.9)
-    slot = max(_on_grid(now, every, phase), earliest)
+    slot = max(_parted_slot(account, now, every, phase), earliest)
     for boundary in _boundaries(account, now):
         before = max(boundary - _LEAD - _SPREAD * phase, earliest)
         after = boundary + _TRAIL + _SPREAD * phase
@@ -86,6 +95,13 @@ def _next_slot(account: Account, now: datetime, every: timedelta, phase: float) 
         if after > now:
             slot = min(slot, max(after, earliest))
     return slot
+
+
+def _parted_slot(account: Account, now: datetime, every: timedelta, phase: float) -> datetime:
+    """Return the next slot of an interval that parts the time between two slots of ``poll_every``."""
+    whole = _on_grid(now, account.poll_every, phase)
+    begin = whole - account.poll_every
+    return min(whole, begin + every * ((now - begin) // every + 1))
 
 
 def _on_grid(now: datetime, every: timedelta, phase: float) -> datetime:

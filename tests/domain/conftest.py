@@ -93,6 +93,7 @@ class Fold:
         folded.course = done.course
         folded.statuses |= done.statuses
         folded.made += done.decisions
+        folded.in_force = [one for one in folded.in_force if one != done.withdrawn]
         for decision in done.decisions:
             folded.in_force = [one for one in folded.in_force if one.kind is not FallKind.HELD] + [decision]
         last = folded.rows[-1] if folded.rows else None

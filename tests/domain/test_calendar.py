@@ -40,7 +40,7 @@ INSTANTS = st.datetimes(
 HOUR = timedelta(hours=1)
 ONE_DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
-THOROUGH = settings(max_examples=300, deadline=None)
+THOROUGH = settings(max_examples=150, deadline=None)
 
 
 @pytest.mark.parametrize(

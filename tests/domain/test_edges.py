@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.domain.accounts import Resets
-from collector.domain.edges import Edge, Gap, Usage, usage_between
+from collector.domain.edges import Edge, Gap, Unseen, Usage, usage_between
 from collector.domain.falls import FallKind, Pin
 
 if TYPE_CHECKING:
@@ -213,6 +213,63 @@ def test_observed_time_reaches_to_what_is_held(fold: Fold) -> None:
     assert edge(fold([(0, 10), (20, 5)]), 99).covered == 20
 
 
+MINUTE = 60_000_000
+
+
+def minutes(*seen: tuple[int, int]) -> list[tuple[int, int]]:
+    return [(at * MINUTE, value) for at, value in seen]
+
+
+class TestUnseen:
+    COURSE = minutes((0, 100), (10, 100), (50, 130), (60, 140), (90, 140), (92, 150))
+
+    def around(self, folded: Folded, at: int) -> Unseen | None:
+        return folded.history().unseen_around(folded.bracket(at))
+
+    @pytest.mark.parametrize(
+        "at", [10 * MINUTE + 1, 30 * MINUTE, 50 * MINUTE - 1], ids=["as it begins", "inside", "as it ends"]
+    )
+    def test_growth_between_two_snapshots_is_found_from_any_boundary_there(self, fold: Fold, at: int) -> None:
+        assert self.around(fold(self.COURSE), at) == Unseen(10 * MINUTE, 50 * MINUTE, 30)
+
+    @pytest.mark.parametrize(
+        "at",
+        [-1, 0, 5, 10, 91, 92, 93],
+        ids=["before", "the first", "a run of one value", "its end", "snapshots close together", "the last", "after"],
+    )
+    def test_nothing_is_unseen_around_any_other_boundary(self, fold: Fold, at: int) -> None:
+        assert self.around(fold(self.COURSE), at * MINUTE) is None
+
+    def test_without_growth_there_is_nothing_to_place(self, fold: Fold) -> None:
+        course = minutes((0, 100), (10, 90), (50, 100))
+        assert self.around(fold(course), 30 * MINUTE) is None
+
+    @pytest.mark.parametrize(
+        ("course", "boundaries"),
+        [
+            (minutes((0, 100), (50, 20), (60, 30)), []),
+            (minutes((0, 100), (50, 90), (60, 95)), []),
+            (minutes((0, 100), (50, 120), (60, 130)), [20 * MINUTE]),
+            (minutes((0, 100), (10, 0), (50, 120)), []),
+        ],
+        ids=["reset", "correction", "declared reset", "glitch"],
+    )
+    def test_a_fall_leaves_growth_to_the_interpolation(
+        self, fold: Fold, course: list[tuple[int, int]], boundaries: list[int]
+    ) -> None:
+        folded = fold(course, Resets.PERIOD if boundaries else Resets.UNKNOWN, boundaries)
+        assert self.around(folded, 30 * MINUTE) is None
+
+    def test_a_fall_elsewhere_leaves_growth_to_the_evidence(self, fold: Fold) -> None:
+        folded = fold(minutes((-20, 400), (-10, 50), (0, 100), (50, 130), (60, 5), (70, 8)))
+        assert self.around(folded, 30 * MINUTE) == Unseen(0, 50 * MINUTE, 30)
+
+    def test_what_is_placed_moves_the_total_and_no_bound(self, fold: Fold) -> None:
+        folded = fold(self.COURSE)
+        found = folded.history().edge(folded.bracket(30 * MINUTE), 7)
+        assert (found.total, found.before, found.after, found.stretch) == (107, 100, 130, 10 * MINUTE)
+
+
 @dataclass(frozen=True)
 class World:
     """What really happened: who used how much when, when the counter began again, and when it was looked at."""
@@ -327,3 +384,9 @@ def test_any_course_of_values_adds_up_within_its_bounds(fold: Fold, values: list
     found = [usage_between(*pair) for pair in pairwise(edges)]
     assert sum(one.usage for one in found) == edges[-1].total - edges[0].total
     assert all(one.lower <= one.usage and (one.upper is None or one.usage <= one.upper) for one in found)
+
+
+def test_a_reset_right_after_a_snapshot_on_its_boundary_leaves_nothing_open(fold: Fold) -> None:
+    folded = fold([(0, 50), (10, 100), (20, 7)], Resets.PERIOD, [10])
+    before, after = between(folded, 0, 10), between(folded, 10, 20)
+    assert [(one.usage, one.lower, one.upper) for one in (before, after)] == [(50, 50, 50), (7, 7, 7)]

@@ -145,12 +145,32 @@ def test_a_fourth_fall_is_not_held_with_the_three_before_it(fold: Fold) -> None:
     assert [one.at for one in fold(observed(100, 90, 80, 70, 60)).course.held] == [40]
 
 
-def test_boundary_exactly_on_the_snapshot_before_is_not_between(fold: Fold) -> None:
-    assert fold(observed(100, 250), Resets.PERIOD, boundaries=[0]).in_force == []
+@pytest.mark.parametrize(
+    ("values", "usage"),
+    [
+        pytest.param((100, 110, 30), 40, id="its last value, then a fall"),
+        pytest.param((100, 110, 250), 260, id="its last value, then a reset hidden by growth"),
+        pytest.param((100, 100, 30), 30, id="its last value once more"),
+        pytest.param((100, 0, 30), 30, id="zero"),
+        pytest.param((0, 0, 30), 30, id="zero after zero"),
+    ],
+)
+def test_a_value_seen_on_the_boundary_is_booked_once(fold: Fold, values: tuple[int, ...], usage: int) -> None:
+    folded = fold(observed(*values), Resets.PERIOD, boundaries=[10])
+    assert (folded.usage, [one.kind for one in folded.in_force]) == (usage, [FallKind.RESET])
 
 
-def test_boundary_exactly_on_the_snapshot_is_between(fold: Fold) -> None:
-    assert fold(observed(100, 250), Resets.PERIOD, boundaries=[10]).in_force[0].at == 10
+def test_a_boundary_on_the_opening_balance_is_behind_it(fold: Fold) -> None:
+    (decision,) = fold(observed(100, 250), Resets.PERIOD, boundaries=[0]).in_force
+    assert (decision.at, decision.offset) == (1, 100)
+
+
+def test_a_boundary_on_an_empty_opening_balance_resets_nothing(fold: Fold) -> None:
+    assert fold(observed(0, 250), Resets.PERIOD, boundaries=[0]).in_force == []
+
+
+def test_monthly_readings_taken_at_midnight_sharp_are_each_booked_whole(fold: Fold) -> None:
+    assert fold(observed(1000, 1100, 900), Resets.PERIOD, boundaries=[0, 10, 20]).usage == 2000
 
 
 def test_boundary_within_a_confirmation_does_not_reset_again(fold: Fold) -> None:
@@ -246,3 +266,62 @@ def test_decisions_in_force_are_in_order_of_time_and_do_not_overlap(
     in_force = fold(observed(*values), resets, boundaries).in_force
     assert all(one.since < one.at for one in in_force)
     assert all(earlier.at <= later.since for earlier, later in pairwise(in_force))
+
+
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+MONTHS = (10 * DAY, 41 * DAY, 69 * DAY)
+
+
+def hourly(*seen: tuple[float, int], start: int = 41 * DAY) -> list[tuple[int, int]]:
+    """Return observations by their hours from the start of a period."""
+    return [(int(start + hours * HOUR), value) for hours, value in seen]
+
+
+@pytest.mark.parametrize(
+    ("seen", "usage"),
+    [
+        pytest.param(hourly((-2, 100), (0.1, 105), (2, 3), (3, 9)), 14, id="two hours late"),
+        pytest.param(hourly((-2, 100), (0.1, 105), (25, 3), (26, 9)), 114, id="a day and an hour late"),
+        pytest.param(hourly((-6, 100), (-5, 3), (-4, 9), (1, 20), (2, 30)), 30, id="five hours early"),
+        pytest.param(hourly((-30, 100), (-29, 3), (-28, 9), (1, 20), (2, 30)), 39, id="a day and some hours early"),
+        pytest.param(hourly((-6, 100), (-5, 3), (-4, 9), (1, 2), (2, 30)), 39, id="early, and a fall at the boundary"),
+        pytest.param(hourly((-2, 100), (-0.1, 3), (0.2, 7), (2, 9)), 9, id="minutes early, seen once before"),
+        pytest.param(hourly((-2, 100), (-0.1, 3), (0.2, 130), (2, 140)), 140, id="a dip before a hidden reset"),
+        pytest.param(hourly((-2, 100), (0.1, 105), (2, 95), (3, 96)), 96, id="late, but only a correction"),
+        pytest.param(hourly((-2, 100), (0.1, 105), (2, 3), (3, 106)), 106, id="late, but only a glitch"),
+    ],
+)
+def test_a_reset_by_the_providers_own_clock_is_the_periods_only_one(
+    fold: Fold, seen: list[tuple[int, int]], usage: int
+) -> None:
+    assert fold(seen, Resets.PERIOD, MONTHS).usage == usage
+
+
+@pytest.mark.parametrize(
+    ("late", "usage"), [(0.2, 14), (5, 14), (7, 114)], ids=["minutes", "a quarter of a day", "later"]
+)
+def test_in_short_periods_a_reset_goes_less_astray(fold: Fold, late: float, usage: int) -> None:
+    days = [day * DAY for day in range(40, 44)]
+    assert fold(hourly((-2, 100), (0.1, 105), (late, 3), (9, 9)), Resets.PERIOD, days).usage == usage
+
+
+def test_what_an_operator_declared_hidden_stands_beside_a_later_fall(fold: Fold) -> None:
+    seen = hourly((-2, 100), (0.1, 105), (2, 3), (3, 9))
+    pin = {seen[1][0]: Pin(FallKind.RESET, "operator:ann", "they told us")}
+    assert fold(seen, Resets.PERIOD, MONTHS, pin).usage == 114
+
+
+def test_a_late_reset_that_falls_on_and_on_withdraws_the_hidden_one_too(fold: Fold) -> None:
+    seen = hourly((-2, 100), (0.1, 105), (2, 9), (3, 8), (4, 7), (5, 6), (6, 6))
+    folded = fold(seen, Resets.PERIOD, MONTHS)
+    assert [(one.kind.value, one.before, one.after) for one in folded.in_force] == [
+        ("reset", 105, 7),
+        ("correction", 7, 6),
+    ]
+
+
+def test_an_early_reset_stays_before_the_boundary(fold: Fold) -> None:
+    folded = fold(hourly((-2, 100), (-0.1, 3), (0.2, 7), (2, 9)), Resets.PERIOD, MONTHS)
+    (decision,) = folded.in_force
+    assert (decision.at, decision.after) == (MONTHS[1] - int(0.1 * HOUR), 3)

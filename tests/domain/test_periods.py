@@ -9,8 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collector.domain.calendar import start_of_day
-from collector.domain.instants import parse_instant
-from collector.domain.periods import Billing, Period, PeriodKind, last_boundary, period_at, period_of
+from collector.domain.instants import instant_of, micros_of, parse_instant
+from collector.domain.periods import Billing, Period, PeriodKind, period_at, period_of
+from collector.domain.terms import FallTerms
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ONE_DAY = timedelta(days=1)
@@ -39,7 +40,7 @@ BILLINGS = st.one_of(
     st.builds(Billing, st.just(PeriodKind.MONTHLY), st.integers(1, 31)),
     st.builds(Billing, st.just(PeriodKind.YEARLY), st.integers(1, 31), st.integers(1, 12)),
 )
-THOROUGH = settings(max_examples=300, deadline=None)
+THOROUGH = settings(max_examples=150, deadline=None)
 
 
 def monthly(anchor_day: int) -> Billing:
@@ -124,6 +125,11 @@ def test_account_without_periods_has_none_at_any_instant() -> None:
 def test_account_without_periods_has_none_to_look_up() -> None:
     with pytest.raises(ValueError, match="has none"):
         period_of(date(2026, 1, 31), Billing(), BERLIN)
+
+
+def last_boundary(after: datetime, until: datetime, billing: Billing, zone: ZoneInfo) -> datetime | None:
+    found = FallTerms(zone, billing).of_meter("credits").boundary(micros_of(after), micros_of(until))
+    return None if found is None else instant_of(found)
 
 
 @pytest.mark.parametrize(

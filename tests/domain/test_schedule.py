@@ -179,3 +179,34 @@ def test_ten_thousand_accounts_spread_around_midnight(make_account: Make) -> Non
     accounts = [make_account(f"account-{number}", poll_every=timedelta(days=9)) for number in range(10_000)]
     per_second = Counter((next_poll_at(one, before) - before) // timedelta(seconds=1) for one in accounts)
     assert max(per_second.values()) < 600  # 400 on average
+
+
+class TestShorterInterval:
+    @given(NAMES, INSTANTS, INTERVALS, st.integers(1, 10))
+    def test_next_poll_is_ahead_and_at_most_so_far_away(
+        self, make_account: Make, name: str, now: datetime, every: timedelta, parts: int
+    ) -> None:
+        shorter = max(every / parts, min(timedelta(seconds=10), every))
+        at = next_poll_at(make_account(name, poll_every=every), now, None, shorter)
+        assert now < at <= now + shorter
+
+    @given(NAMES, INSTANTS.filter(lambda now: 1 <= now.hour < 22))
+    def test_its_slots_are_among_those_of_the_longer_ones(self, make_account: Make, name: str, now: datetime) -> None:
+        account = make_account(name)
+        slots = [next_poll_at(account, now, None, EVERY / parts) for parts in (1, 2, 4, 8)]
+        assert slots == sorted(slots, reverse=True)
+        later = now
+        while later < slots[0]:
+            later = next_poll_at(account, later, None, EVERY / 8)
+        assert later == slots[0] or slots[0] - now == timedelta(seconds=10)
+
+    def test_slots_are_the_interval_apart(self, make_account: Make) -> None:
+        at, found = NOON, []
+        while at < NOON + timedelta(minutes=30):
+            at = next_poll_at(make_account(), at + LATENCY, None, EVERY / 4)
+            found.append(at)
+        assert {later - before for before, later in pairwise(found)} == {EVERY / 4}
+
+    def test_failed_poll_is_repeated_as_ever(self, make_account: Make) -> None:
+        failure = Failure(transient=False, in_a_row=5)
+        assert next_poll_at(make_account(), NOON, failure, EVERY / 8) == next_poll_at(make_account(), NOON, failure)
