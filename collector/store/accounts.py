@@ -6,18 +6,26 @@ database share the work and never poll twice. A lease that is not given back end
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, insert, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, case, literal, or_, select, text, update
 
 from collector.domain.accounts import Account, Meter
-from collector.errors import ConfigError
 from collector.store import schema
+from collector.store.account_rows import (
+    Describable,
+    Known,
+    KnownMeter,
+    meters_by_account,
+    require_provider,
+    rows_by_name,
+    unwritten,
+    write_account,
+)
 from collector.store.engine import Database
-from collector.store.rows import any_of, any_text_of
+from collector.store.rows import any_of
 from collector.store.types import Instant
 
 _account = schema.account
@@ -66,92 +74,55 @@ class Refusal:
 def register(
     database: Database, accounts: Sequence[tuple[Account, Sequence[Meter]]], *, writing: bool = True
 ) -> dict[str, AccountRow]:
-    """Return the rows of the configured accounts, writing those that are new or whose zone changed.
+    """Return the rows of the configured accounts, writing those that are new and what of a meter was not known.
 
-    With ``writing`` false nothing is written and unknown accounts are left out.
+    Changed zones and terms are left to ``collector.store.terms``: they decide anew what falls were. With ``writing``
+    false nothing is written and unknown accounts are left out.
 
     Raises:
         ConfigError: An account's name was used for another provider before.
     """
     names = [account.name for account, _ in accounts]
     with database.read() as connection:
-        known = _rows_by_name(connection, names)
-        meters = _meters_by_account(connection, [row.id for row in known.values()])
+        known = rows_by_name(connection, names)
+        meters = meters_by_account(connection, [row.id for row in known.values()])
     stale = [pair for pair in accounts if _is_stale(pair, known, meters)]
     if stale and writing:
         with database.write() as connection:
-            if not database.is_sqlite:
-                # Two collectors may meet a new account at once; SQLite's writers queue anyway.
-                connection.execute(text("LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE"))
             for account, wanted in stale:
-                _write_account(connection, account, wanted)
+                record_account(connection, account, wanted)
         return register(database, accounts, writing=False)
-    return {name: AccountRow(row.id, name, meters.get(row.id, {})) for name, row in known.items()}
+    return {
+        name: AccountRow(row.id, name, {meter: one.id for meter, one in meters.get(row.id, {}).items()})
+        for name, row in known.items()
+    }
+
+
+def record_account(connection: Connection, account: Describable, meters: Sequence[Meter]) -> AccountRow:
+    """Return the rows of an account, writing what is new, in the caller's transaction.
+
+    Raises:
+        ConfigError: The account's name was used for another provider before.
+    """
+    if connection.dialect.name != "sqlite":
+        # Two collectors may meet a new account at once; SQLite's writers queue anyway.
+        connection.execute(text("LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE"))
+    identity = write_account(connection, account, meters)
+    known = meters_by_account(connection, [identity]).get(identity, {})
+    return AccountRow(identity, account.name, {name: one.id for name, one in known.items()})
 
 
 def _is_stale(
     pair: tuple[Account, Sequence[Meter]],
-    known: Mapping[str, _Known],
-    meters: Mapping[int, Mapping[str, int]],
+    known: Mapping[str, Known],
+    meters: Mapping[int, Mapping[str, KnownMeter]],
 ) -> bool:
     account, wanted = pair
     row = known.get(account.name)
     if row is None:
         return True
-    _require_provider(account, row.provider)
-    return row.timezone != account.zone.key or any(one.name not in meters.get(row.id, {}) for one in wanted)
-
-
-def _require_provider(account: Account, recorded: str) -> None:
-    if recorded != account.provider:
-        raise ConfigError(
-            f"account {account.name!r} was recorded with provider {recorded!r} before, now it says "
-            f"{account.provider!r}; give the new account a name of its own"
-        )
-
-
-class _Known(NamedTuple):
-    id: int
-    provider: str
-    timezone: str
-
-
-def _rows_by_name(connection: Connection, names: Sequence[str]) -> dict[str, _Known]:
-    statement = select(_account.c.name, _account.c.id, _account.c.provider, _account.c.timezone).where(
-        any_text_of(connection, _account.c.name, names)
-    )
-    return {row.name: _Known(row.id, row.provider, row.timezone) for row in connection.execute(statement)}
-
-
-def _meters_by_account(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, int]]:
-    found: dict[int, dict[str, int]] = {}
-    statement = select(_meter.c.account, _meter.c.name, _meter.c.id).where(any_of(connection, _meter.c.account, ids))
-    for row in connection.execute(statement):
-        found.setdefault(row.account, {})[row.name] = row.id
-    return found
-
-
-def _write_account(connection: Connection, account: Account, meters: Iterable[Meter]) -> None:
-    row = _rows_by_name(connection, [account.name]).get(account.name)
-    if row is None:
-        identity = connection.scalar(
-            insert(_account)
-            .values(name=account.name, provider=account.provider, timezone=account.zone.key)
-            .returning(_account.c.id)
-        )
-    else:
-        # Another collector may have written the account since we looked.
-        _require_provider(account, row.provider)
-        identity = row.id
-        connection.execute(update(_account).where(_account.c.id == identity).values(timezone=account.zone.key))
-    known = set(connection.scalars(select(_meter.c.name).where(_meter.c.account == identity)))
-    fresh = [
-        {"account": identity, "name": one.name, "unit": one.unit, "scale": one.scale, "kind": one.kind.value}
-        for one in meters
-        if one.name not in known
-    ]
-    if fresh:
-        connection.execute(insert(_meter), fresh)
+    require_provider(account, row.provider)
+    return bool(unwritten(wanted, meters.get(row.id, {})))
 
 
 def claim_due(
@@ -254,6 +225,18 @@ def recorded(database: Database) -> dict[str, list[str]]:
     with database.read() as connection:
         for account, meter in connection.execute(statement):
             found.setdefault(account, []).append(meter)
+    return found
+
+
+def recorded_scales(database: Database) -> dict[str, dict[str, int]]:
+    """Return the decimal places of every recorded meter, by account and by name."""
+    found: dict[str, dict[str, int]] = {}
+    with database.read() as connection:
+        statement = select(_account.c.name, _meter.c.name, _meter.c.scale)
+        for account, meter, scale in connection.execute(
+            statement.outerjoin_from(_account, _meter, _meter.c.account == _account.c.id)
+        ):
+            found.setdefault(account, {}).update({} if meter is None else {meter: scale})
     return found
 
 

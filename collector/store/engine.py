@@ -1,6 +1,6 @@
 """Opens the database: SQLite for one machine, PostgreSQL by changing the URL.
 
-Every writing transaction on SQLite begins with ``BEGIN IMMEDIATE`` (under deferred transactions a read followed by a
+Every transaction that writes facts on SQLite begins with ``BEGIN IMMEDIATE`` (under deferred ones a read followed by a
 write loses updates without an error) and is durable (``WAL`` with ``synchronous=FULL``). Writers of one process
 queue on a lock instead of on SQLite's busy timeout. Readers see one consistent state and cannot write. A missing file
 is an error: only an upgrade creates one, with mode 0600.
@@ -34,6 +34,7 @@ _PATIENCE = {
     "tcp_user_timeout": 30_000,
 }
 _SWITCHES = 100
+_ASIDE = "collector_aside"
 _CORRUPT = ("malformed", "not a database", "disk image", "corrupt")
 
 
@@ -59,6 +60,32 @@ def database_url(text: str) -> URL:
                 f"database.url names the engine {name!r}; the collector keeps its history in a SQLite file "
                 "(sqlite:///usage.db) or in PostgreSQL (postgresql://user@host/name)"
             )
+
+
+class Bench:
+    """One connection with temporary tables of its own, for long work that is written in one go at its end."""
+
+    def __init__(self, connection: Connection, write_lock: AbstractContextManager[object]) -> None:
+        self._connection = connection
+        self._write_lock = write_lock
+
+    @contextmanager
+    def aside(self) -> Iterator[Connection]:
+        """Open a transaction for temporary tables alone: others go on writing meanwhile."""
+        self._connection.execution_options(**{_ASIDE: True})
+        try:
+            with self._connection.begin():
+                yield self._connection
+        finally:
+            self._connection.execution_options(**{_ASIDE: False})
+
+    @contextmanager
+    def write(self, *, keep: bool = True) -> Iterator[Connection]:
+        """Open the writing transaction, as ``Database.write`` does; without ``keep`` it is rolled back at its end."""
+        with self._write_lock, self._connection.begin() as transaction:
+            yield self._connection
+            if not keep:
+                transaction.rollback()
 
 
 class Database:
@@ -131,6 +158,20 @@ class Database:
                 yield connection
         finally:
             engine.dispose()
+
+    @contextmanager
+    def bench(self) -> Iterator[Bench]:
+        """Open a connection of its own for work that is prepared in temporary tables, which end with it.
+
+        Raises:
+            StorageError: The database cannot be opened or written.
+            IntegrityError: The file is damaged.
+        """
+        with self._explained(), self._writer.connect() as connection:
+            try:
+                yield Bench(connection, self._write_lock)
+            finally:
+                connection.invalidate()  # closes it: nobody else shall find the temporary tables
 
     def close(self) -> None:
         """Close every connection."""
@@ -217,7 +258,8 @@ def _tune_sqlite(engine: Engine, *, writing: bool, foreign_keys: bool) -> None:
         cursor.close()
 
     def begun(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        immediate = writing and not connection.get_execution_options().get(_ASIDE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begun)

@@ -34,6 +34,8 @@ def locate(connection: Connection, fall: Fall) -> tuple[MeterRow, int]:
             raise UsageError(f"there is no fall {fall.key!r}; `collector resets list --all` shows them")
         if named.superseded_by is not None:
             raise UsageError(f"{fall.key} was replaced by {named.superseded_by}; decide that one")
+        if named.superseded_at is not None:
+            raise UsageError(f"{fall.key} no longer follows from the facts; `collector resets list` shows what does")
         row = _meter(connection, named.account, named.meter)
         at = micros_of(named.at)
     else:

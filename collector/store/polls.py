@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from collector.store import schema
 from collector.store.rows import any_text_of
@@ -38,7 +38,14 @@ def polling_states(connection: Connection, accounts: Sequence[str] | None = None
     """Return where the polling of each recorded account stands, by name."""
     account, poll = schema.account, schema.poll
     inner = poll.alias()
-    newest = select(func.max(inner.c.id)).where(inner.c.account == account.c.id).correlate(account).scalar_subquery()
+    newest = (
+        select(inner.c.id)
+        .where(inner.c.account == account.c.id, inner.c.kind == "poll")
+        .order_by(inner.c.id.desc())
+        .limit(1)
+        .correlate(account)
+        .scalar_subquery()
+    )
     state = (account.c.next_poll_at, account.c.not_before, account.c.failures, account.c.paused_reason)
     statement = select(
         account.c.name, account.c.provider, *state, poll.c.finished_at, poll.c.outcome, poll.c.error, poll.c.flags

@@ -3,7 +3,8 @@
 Usage of any windows comes from the totals at their edges, and the snapshots around every edge of every meter are found
 by one statement: for each boundary the row at ``max(observed_at) <= boundary`` on the primary key, and the good row
 after it. A year of days costs 366 look-ups per meter whatever the number of snapshots between them. Rule for editors:
-a statement here may walk a key from a boundary, it may not read what lies between two boundaries.
+a statement here may walk a key from a boundary, it may not read what lies between two boundaries. Only where a boundary
+lies inside a gap are the requests made in that gap read as well (``evidence``).
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Connection, Row, bindparam, func, select, text
 
+from collector.domain.accounts import Counts
 from collector.domain.edges import Bracket, Edge, Gap, History
+from collector.domain.evidence import Stretch
 from collector.domain.falls import Decision, Status
 from collector.store import schema
+from collector.store.evidence import evidence_of
 from collector.store.rows import any_of, any_text_of
 from collector.store.snapshots import decision_of
 
@@ -46,6 +50,7 @@ class MeterRow:
         last_at: When any value was last observed or confirmed.
         good_at, good_value: When the last good value was last confirmed, and that value.
         latest: The newest value of any status.
+        counts: What a listed request adds to it; None where requests do not tell.
     """
 
     id: int
@@ -61,6 +66,7 @@ class MeterRow:
     good_at: int
     good_value: int
     latest: int
+    counts: Counts | None = None
 
 
 def meters(
@@ -91,7 +97,7 @@ def meters(
         MeterRow(
             row.id, row.account_name, row.account, row.provider, row.timezone, row.name, row.unit, row.scale,
             row.first_at,
-            newest[row.id][0], *good[row.id], newest[row.id][1],
+            newest[row.id][0], *good[row.id], newest[row.id][1], None if row.counts is None else Counts(row.counts),
         )
         for row in rows
     ]  # fmt: skip
@@ -141,7 +147,7 @@ def in_force(connection: Connection, ids: Sequence[int]) -> dict[int, list[Decis
     found: dict[int, list[Decision]] = {}
     rows = connection.execute(
         select(_decision)
-        .where(any_of(connection, _decision.c.meter, ids), _decision.c.superseded_by.is_(None))
+        .where(any_of(connection, _decision.c.meter, ids), _decision.c.superseded_at.is_(None))
         .order_by(_decision.c.meter, _decision.c.at, _decision.c.id)
     )
     for row in rows:
@@ -211,7 +217,34 @@ def edges(
 ) -> dict[int, list[Edge]]:
     """Return the edges of ``boundaries`` by meter id, in order of time; totals are exact integers."""
     known = histories(connection, rows)
+    found = brackets(connection, boundaries)
+    placed = _placed(connection, rows, known, found)
     return {
-        meter: [known[meter].edge(bracket) for bracket in each]
-        for meter, each in brackets(connection, boundaries).items()
+        meter: [known[meter].edge(bracket, placed.get((meter, bracket.at))) for bracket in each]
+        for meter, each in found.items()
+    }
+
+
+def _placed(
+    connection: Connection,
+    rows: Iterable[MeterRow],
+    known: Mapping[int, History],
+    found: Mapping[int, Iterable[Bracket]],
+) -> dict[tuple[int, int], int | None]:
+    """Return how much of a gap's growth lies before each boundary inside it by evidence, by meter id and boundary."""
+    inside: list[tuple[int, int, Counts, int, Stretch]] = []
+    wanted: dict[Stretch, set[int]] = {}
+    for row in rows:
+        if row.counts is not None:
+            for bracket in found.get(row.id, ()):
+                unseen = known[row.id].unseen_around(bracket)
+                if unseen is not None:
+                    stretch = Stretch(row.account_id, unseen.since, unseen.until)
+                    inside.append((row.id, bracket.at, row.counts, unseen.growth, stretch))
+                    wanted.setdefault(stretch, set()).add(bracket.at)
+    evidence = evidence_of(connection, wanted) if wanted else {}
+    return {
+        (meter, at): evidence[stretch].used_before(at, counts, growth)
+        for meter, at, counts, growth, stretch in inside
+        if stretch in evidence
     }

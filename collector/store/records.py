@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
+from collector.domain.requests import FINAL_STATUSES
 from collector.store import schema
 from collector.store.rows import any_text_of
 
@@ -20,7 +21,9 @@ class RecordRow:
     """One request record as it stands.
 
     Attributes:
+        status: As the provider gave it.
         last_seen_at: The last poll that listed it; for a record still listed, the account's last good poll.
+        unresolved: True if it left the list before its end, so that nobody knows how it ended.
     """
 
     account: str
@@ -31,6 +34,7 @@ class RecordRow:
     credits_used: int | None
     first_seen_at: datetime
     last_seen_at: datetime
+    unresolved: bool = False
 
 
 def request_records(
@@ -54,16 +58,24 @@ def request_records(
                 row.completed_at,
                 row.credits_used,
                 row.first_seen_at,
-                row.last_seen_at or latest,
+                row.last_seen_at or latest or row.first_seen_at,
+                _is_unresolved(row.status, row.last_seen_at, latest),
             )
 
 
-def _owners(connection: Connection, accounts: Sequence[str] | None) -> list[tuple[int, str, datetime]]:
-    """Return the accounts by name, each with the instant of its last good poll."""
+def _is_unresolved(status: str, last_seen_at: datetime | None, latest: datetime | None) -> bool:
+    """Tell whether a later list no longer showed a record that was not final: derived, for it may come back."""
+    if status in FINAL_STATUSES or last_seen_at is None or latest is None:
+        return False
+    return latest > last_seen_at
+
+
+def _owners(connection: Connection, accounts: Sequence[str] | None) -> list[tuple[int, str, datetime | None]]:
+    """Return the accounts by name, each with the instant of its last good poll, if there is one."""
     account, poll = schema.account, schema.poll
     latest = (
         select(poll.c.finished_at)
-        .where(poll.c.account == account.c.id, poll.c.outcome == "ok")
+        .where(poll.c.account == account.c.id, poll.c.kind == "poll", poll.c.outcome == "ok")
         .order_by(poll.c.id.desc())
         .limit(1)
         .correlate(account)

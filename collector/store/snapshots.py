@@ -7,13 +7,16 @@ time. Facts are only added; a status or a decision is changed by adding the deci
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
+from collector.domain import folding
+from collector.domain.digest import START, chained_decision
 from collector.domain.falls import Course, Decision, FallKind, Observation, Status, Step, Terms, step
+from collector.domain.instants import micros_of
 from collector.store import schema
 
 _snapshot = schema.snapshot
@@ -40,8 +43,8 @@ class Tail:
     status: Status = Status.GOOD
 
 
-def tail_of(connection: Connection, meter: int) -> Tail:
-    """Return where the meter's course stands."""
+def tail_of(connection: Connection, meter: int, *, declared: bool = False) -> Tail:
+    """Return where the meter's course stands; its last reset matters where it is declared to reset."""
     last_good = (
         select(func.max(_snapshot.c.observed_at))
         .where(_snapshot.c.meter == meter, _snapshot.c.status == Status.GOOD)
@@ -55,14 +58,31 @@ def tail_of(connection: Connection, meter: int) -> Tail:
     if not rows:
         return Tail(Course())
     newest = rows[-1]
+    course = course_of(rows)
+    if declared:
+        course = replace(course, reset=_last_reset(connection, meter))
     return Tail(
-        course_of(rows),
+        course,
         newest.observed_at,
         newest.confirmed_at,
         newest.value,
         newest.number,
         Status(newest.status),
     )
+
+
+def _last_reset(connection: Connection, meter: int) -> Decision | None:
+    row = connection.execute(
+        select(_decision)
+        .where(
+            _decision.c.meter == meter,
+            _decision.c.superseded_at.is_(None),
+            _decision.c.kind == FallKind.RESET.value,
+        )
+        .order_by(_decision.c.at.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else decision_of(row)
 
 
 def course_of(rows: Sequence[SnapshotRow]) -> Course:
@@ -109,18 +129,18 @@ def enter(
             )
         )
     settle(connection, meter, {at: status for at, status in done.statuses.items() if at != seen.at})
-    record_decisions(connection, meter, done.decisions, decided_at)
+    identity = record_decisions(connection, meter, done.decisions, decided_at)
+    if done.withdrawn is not None:
+        _withdraw(connection, meter, done.withdrawn, identity, decided_at)
     smooth = tail.status is Status.GOOD and not done.decisions
     return Entered(tail.value, done.decisions, smooth)
 
 
 def _confirms(tail: Tail, seen: Observation, done: Step) -> bool:
-    """True where the newest snapshot said the same, counts or waits as this one does, and no reset lies between."""
-    if tail.observed is None or tail.value != seen.value:
+    """Tell whether ``seen`` makes the newest snapshot longer, as folding everything again would."""
+    if tail.observed is None or tail.confirmed is None or tail.value is None:
         return False
-    if done.statuses.get(tail.observed, tail.status) is not done.statuses[seen.at]:
-        return False
-    return not any(one.kind is FallKind.RESET and one.at != tail.observed for one in done.decisions)
+    return folding.confirms(folding.Snapshot(tail.observed, tail.confirmed, tail.value, tail.status), seen, done)
 
 
 def settle(connection: Connection, meter: int, statuses: Mapping[int, Status]) -> None:
@@ -133,32 +153,60 @@ def settle(connection: Connection, meter: int, statuses: Mapping[int, Status]) -
         )
 
 
-def record_decisions(connection: Connection, meter: int, decisions: Sequence[Decision], decided_at: datetime) -> None:
-    """Add decisions in order; each replaces the *held* one that waited for it."""
+def record_decisions(
+    connection: Connection, meter: int, decisions: Sequence[Decision], decided_at: datetime
+) -> int | None:
+    """Add decisions in order; each replaces the *held* one that waited for it. Return the number of the first."""
+    first = None
     for one in decisions:
         identity = add_decision(connection, meter, one, decided_at)
-        connection.execute(
-            update(_decision)
-            .where(
-                _decision.c.meter == meter,
-                _decision.c.id < identity,
-                _decision.c.superseded_by.is_(None),
-                _decision.c.kind == FallKind.HELD.value,
-            )
-            .values(superseded_by=identity)
-        )
+        first = first or identity
+        _supersede(connection, meter, _decision.c.kind == FallKind.HELD.value, identity, decided_at)
+    return first
+
+
+def _withdraw(
+    connection: Connection, meter: int, decision: Decision, successor: int | None, decided_at: datetime
+) -> None:
+    """Take a reset back that was thought hidden; the decision numbered ``successor`` tells what it really was."""
+    which = (_decision.c.at == decision.at) & (_decision.c.kind == decision.kind.value)
+    _supersede(connection, meter, which, successor, decided_at)
+
+
+def _supersede(
+    connection: Connection, meter: int, which: ColumnElement[bool], successor: int | None, decided_at: datetime
+) -> None:
+    """Mark decisions in force as replaced by a later one."""
+    in_force = _decision.c.superseded_at.is_(None)
+    connection.execute(
+        update(_decision)
+        .where(_decision.c.meter == meter, _decision.c.id < successor, in_force, which)
+        .values(superseded_by=successor, superseded_at=decided_at)
+    )
 
 
 def decision_of(row: Row[Any]) -> Decision:
     """Return the decision that a row of the table holds."""
     return Decision(
-        FallKind(row.kind), row.at, row.since, row.before, row.after, row.offset, row.reason, row.decided_by
+        FallKind(row.kind), row.at, row.since, row.before, row.after, row.offset, row.reason, row.decided_by, row.until
     )
 
 
 def add_decision(connection: Connection, meter: int, decision: Decision, decided_at: datetime) -> int:
-    """Add one decision to the meter's record and return its number there."""
-    identity = 1 + (connection.scalar(select(func.max(_decision.c.id)).where(_decision.c.meter == meter)) or 0)
+    """Add one decision to the meter's record, chained to the one before it, and return its number there."""
+    last = connection.execute(
+        select(_decision.c.id, _decision.c.digest)
+        .where(_decision.c.meter == meter)
+        .order_by(_decision.c.id.desc())
+        .limit(1)
+    ).first()
+    identity = 1 if last is None else last.id + 1
+    names = connection.execute(
+        select(schema.account.c.name.label("account"), schema.meter.c.name.label("meter"))
+        .join(schema.meter, schema.meter.c.account == schema.account.c.id)
+        .where(schema.meter.c.id == meter)
+    ).one()
+    previous = START if last is None else last.digest
     connection.execute(
         insert(_decision).values(
             meter=meter,
@@ -169,9 +217,11 @@ def add_decision(connection: Connection, meter: int, decision: Decision, decided
             before=decision.before,
             after=decision.after,
             offset=decision.offset,
+            until=decision.until,
             decided_at=decided_at,
             decided_by=decision.decided_by,
             reason=decision.reason,
+            digest=chained_decision(previous, names.account, names.meter, decision, micros_of(decided_at)),
         )
     )
     return identity

@@ -1,7 +1,10 @@
 """Writes what a poll's list says of request records: each id once, moving only forward, every change kept.
 
-``last_seen_at`` stays empty while the provider still lists a record and is set, to the last poll that listed it, when
-it leaves the list: an unchanged list writes nothing.
+``last_seen_at`` stays empty while the provider still lists a record: an unchanged list writes nothing. When it leaves
+the list it is set to the instant of the account's last good poll (of kind ``poll``) before the one that no longer lists
+it. When it comes back, that instant is kept on a change row and ``last_seen_at`` is empty again. So what left at a poll
+can always be told: the records whose ``last_seen_at``, as it stands or as kept on a later change row of a poll,
+equals the ``finished_at`` of the good poll before.
 """
 
 from __future__ import annotations
@@ -32,11 +35,28 @@ _LISTED_POSTGRESQL = text("SELECT request_id FROM usage_request WHERE account = 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of a record: what was seen, and the record as it then stands."""
+    """One change of a record: what was seen, and the record as it then stands.
+
+    Attributes:
+        known: The record as it stood before; None for a new one.
+        listed_until: Of a record that had left the list and is back, until when it had been listed; else None.
+    """
 
     kind: ChangeKind
     seen: RequestRecord
     stands: RequestRecord
+    known: RequestRecord | None = None
+    listed_until: datetime | None = None
+
+    @property
+    def changed(self) -> bool:
+        """True if the record stands otherwise than before; one that is merely back does not."""
+        return self.stands != self.known
+
+    def credits(self, *, first_listed: bool) -> int:
+        """Return by how many credits the change moved what the records add up to."""
+        before = None if self.known is None or first_listed else self.known.credits_used
+        return (self.stands.credits_used or 0) - (before or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +65,40 @@ class Listing:
 
     Attributes:
         changes: In order of request id.
-        returned: Ids that had left the list and are back.
-        left: Ids that are no longer listed.
+        left: Ids that are no longer listed, in order.
+        listed: How many records were listed.
+        overlap: True if a record is listed that was listed before.
+        newest_before: When the newest record listed before was made; None where no time is known.
+        first_listed: Ids that were known from an import only, and no list had shown.
     """
 
     changes: tuple[Change, ...]
-    returned: tuple[str, ...]
     left: tuple[str, ...]
+    listed: int
+    overlap: bool
+    newest_before: datetime | None
+    first_listed: frozenset[str] = frozenset()
 
-    def count(self, kind: ChangeKind) -> int:
-        """Return how many changes are of ``kind``."""
-        return sum(one.kind is kind for one in self.changes)
+    @property
+    def new(self) -> int:
+        """How many records are new to us."""
+        return sum(one.kind is ChangeKind.NEW for one in self.changes)
+
+    @property
+    def updated(self) -> int:
+        """How many known records stand otherwise than before."""
+        return sum(one.kind is ChangeKind.UPDATE and one.changed for one in self.changes)
+
+    @property
+    def oldest_new(self) -> datetime | None:
+        """When the oldest record that is new was made; None where no time is known."""
+        new = (one.seen.created_at for one in self.changes if one.kind is ChangeKind.NEW)
+        return min((made for made in new if made is not None), default=None)
+
+    @property
+    def credits(self) -> int:
+        """By how much the credits of the listed records grew."""
+        return sum(one.credits(first_listed=one.seen.request_id in self.first_listed) for one in self.changes)
 
     def facts(self) -> tuple[ChangeFact, ...]:
         """Return the changes as they enter the chain of digests."""
@@ -67,6 +110,7 @@ class Listing:
                 _micros(one.seen.created_at),
                 _micros(one.seen.completed_at),
                 one.seen.credits_used,
+                last_seen_at=_micros(one.listed_until),
             )
             for one in self.changes
         )
@@ -79,19 +123,58 @@ def _micros(instant: datetime | None) -> int | None:
 def compare(connection: Connection, account: int, seen: Sequence[RequestRecord]) -> Listing:
     """Return what ``seen``, each id once, changes in the account's records."""
     by_id = {record.request_id: record for record in seen}
-    listed = _listed_by(connection, account)
-    wanted = list({*by_id, *listed})
+    wanted = list({*by_id, *_listed_by(connection, account)})
     rows = connection.execute(
         select(_request).where(_request.c.account == account, any_text_of(connection, _request.c.request_id, wanted))
     ).all()
     known = {row.request_id: _record(row) for row in rows}
-    changes = [one for record in seen if (one := _change_by(known.get(record.request_id), record)) is not None]
+    until = {row.request_id: row.last_seen_at for row in rows if row.last_seen_at is not None}
+    found = [_change_by(known.get(record.request_id), record, until.get(record.request_id)) for record in seen]
+    changes = [one for one in found if one is not None]
     told = _already_told(connection, account, [one for one in changes if one.kind in _KEPT_OUT])
+    before = {row.request_id for row in rows if row.last_seen_at is None}
+    times = [made for one in before if (made := known[one].created_at) is not None]
     return Listing(
-        tuple(sorted((one for one in changes if one.seen not in told), key=lambda one: one.seen.request_id)),
-        tuple(row.request_id for row in rows if row.last_seen_at is not None),
-        tuple(row.request_id for row in rows if row.last_seen_at is None and row.request_id not in by_id),
+        tuple(
+            sorted(
+                (one for one in changes if one.seen not in told or one.listed_until is not None),
+                key=lambda one: one.seen.request_id,
+            )
+        ),
+        tuple(sorted(before - by_id.keys())),
+        len(by_id),
+        not before.isdisjoint(by_id),
+        max(times, default=None),
+        _never_polled(connection, account, [one for one in until if one in by_id]),
     )
+
+
+def _never_polled(connection: Connection, account: int, returned: Sequence[str]) -> frozenset[str]:
+    """Return which of ``returned`` no poll ever listed: they are known from an import."""
+    if not returned:
+        return frozenset()
+    poll = schema.poll
+    polled = connection.scalars(
+        select(_change.c.request_id)
+        .join(poll, (poll.c.account == _change.c.account) & (poll.c.id == _change.c.poll))
+        .where(
+            _change.c.account == account,
+            any_text_of(connection, _change.c.request_id, returned),
+            poll.c.kind == "poll",
+        )
+    )
+    return frozenset(returned) - frozenset(polled)
+
+
+def newest_made_at(connection: Connection, account: int) -> datetime | None:
+    """Return when the newest record of the account was made, listed or not; None where no time is known."""
+    found: datetime | None = connection.scalar(
+        select(_request.c.created_at)
+        .where(_request.c.account == account, _request.c.created_at.is_not(None))
+        .order_by(_request.c.created_at.desc())
+        .limit(1)
+    )
+    return found
 
 
 def _listed_by(connection: Connection, account: int) -> Sequence[str]:
@@ -103,11 +186,14 @@ def _listed_by(connection: Connection, account: int) -> Sequence[str]:
 _KEPT_OUT = frozenset({ChangeKind.REGRESSION, ChangeKind.CONFLICT})
 
 
-def _change_by(known: RequestRecord | None, seen: RequestRecord) -> Change | None:
+def _change_by(known: RequestRecord | None, seen: RequestRecord, until: datetime | None) -> Change | None:
+    """Return what ``seen`` changes; ``until`` is set where the record had left the list."""
     if known is None:
         return Change(ChangeKind.NEW, seen, seen)
     stands, kind = merged(known, seen)
-    return None if kind is None else Change(kind, seen, stands)
+    if kind is None and until is None:
+        return None
+    return Change(kind or ChangeKind.UPDATE, seen, stands, known, until)
 
 
 def _already_told(connection: Connection, account: int, refused: Iterable[Change]) -> set[RequestRecord]:
@@ -136,18 +222,25 @@ def _record(row: Row[Any]) -> RequestRecord:
 def write(
     connection: Connection, account: int, poll: int, listing: Listing, seen_at: datetime, before: datetime | None
 ) -> None:
-    """Store the changes of one poll; records that left the list were last seen at ``before``, the poll before it."""
+    """Store the changes of one poll; records that left were last seen at ``before``, the good poll before."""
     _insert_new(connection, account, listing, seen_at)
     _update_changed(connection, account, listing)
     if listing.changes:
         connection.execute(
             insert(_change),
             [
-                {"account": account, "poll": poll, "kind": one.kind.value, **_columns(one.seen)}
+                {
+                    "account": account,
+                    "poll": poll,
+                    "kind": one.kind.value,
+                    "last_seen_at": one.listed_until,
+                    **_columns(one.seen),
+                }
                 for one in listing.changes
             ],
         )
-    _mark_listed(connection, account, {**dict.fromkeys(listing.left, before), **dict.fromkeys(listing.returned)})
+    returned = [one.seen.request_id for one in listing.changes if one.listed_until is not None]
+    _mark_listed(connection, account, {**dict.fromkeys(listing.left, before), **dict.fromkeys(returned)})
 
 
 def _columns(record: RequestRecord) -> dict[str, object]:
@@ -172,7 +265,9 @@ def _insert_new(connection: Connection, account: int, listing: Listing, seen_at:
 
 def _update_changed(connection: Connection, account: int, listing: Listing) -> None:
     rows = [
-        {"key": one.seen.request_id, **_columns(one.stands)} for one in listing.changes if one.kind is ChangeKind.UPDATE
+        {"key": one.seen.request_id, **_columns(one.stands)}
+        for one in listing.changes
+        if one.kind is ChangeKind.UPDATE and one.changed
     ]
     if rows:
         statement = update(_request).where(_request.c.account == account, _request.c.request_id == bindparam("key"))

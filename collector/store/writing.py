@@ -7,90 +7,28 @@ also locks the account: a poll whose lease was taken over is refused as a whole,
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, insert, select, update
 
-from collector.domain.digest import START, PollFacts, chained
-from collector.domain.falls import Decision, Observation, Terms
+from collector.domain.accounts import Resets
+from collector.domain.digest import START, ListFacts, PollFacts, chained
+from collector.domain.falls import Observation
 from collector.domain.instants import instant_of, micros_of
-from collector.domain.requests import ChangeKind, RequestRecord
+from collector.domain.terms import parse_fall_terms
 from collector.errors import ClockError, LeaseLostError
 from collector.store import schema, usage_requests
-from collector.store.accounts import AccountRow, Lease, is_held
+from collector.store.accounts import is_held
 from collector.store.engine import Database
+from collector.store.entries import CLOCK, OK, Entry, Stored
+from collector.store.list_facts import Listed, Moved, PollBefore, growth_since, list_facts, poll_before
+from collector.store.pacing import interval_of
 from collector.store.snapshots import Entered, Tail, enter, tail_of
 
-OK = "ok"
-CLOCK = "clock"
 # A clock this far behind what is stored is not late but wrong.
 CLOCK_IS_WRONG = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the account's row says after the poll: when to ask next, and how often it failed in a row."""
-
-    next_poll_at: datetime
-    failures: int = 0
-    not_before: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One poll, ready to be stored.
-
-    Attributes:
-        finished_at: When the answer was complete, by our clock: the instant of its snapshots.
-        outcome: ``ok`` or the code of the fault; only an ``ok`` poll has counters and requests.
-        counters: The value of each meter by name.
-        rejections: Records refused alone, as ``(where, reason, raw)``.
-        terms: How each meter may fall, by name.
-        gap_after: Silence longer than this is a gap.
-        requests_meter: The counter that grows by one with each listed request, if any.
-    """
-
-    account: AccountRow
-    lease: Lease
-    plan: Plan
-    started_at: datetime
-    finished_at: datetime
-    outcome: str
-    http_status: int | None = None
-    error: str | None = None
-    body: bytes | None = None
-    flags: tuple[str, ...] = ()
-    counters: Mapping[str, int] = field(default_factory=dict)
-    requests: Sequence[RequestRecord] = ()
-    rejections: Sequence[tuple[str, str, str]] = ()
-    terms: Mapping[str, Terms] = field(default_factory=dict)
-    gap_after: timedelta = timedelta(minutes=10)
-    requests_meter: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What storing a poll did.
-
-    Attributes:
-        outcome: The outcome on the poll's row; ``clock`` where our clock was not later than the newest snapshot.
-        error: The fault in plain words, or None.
-        growth: By meter, the value and the growth since the snapshot before (None for the opening balance and
-            wherever a fall is involved).
-        decisions: By meter, what was decided about falls.
-        new_requests, updated_requests: Counts of records.
-        missed_requests: Requests the counter saw and no list ever showed; None where that cannot be told.
-    """
-
-    outcome: str
-    error: str | None = None
-    growth: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
-    decisions: Mapping[str, tuple[Decision, ...]] = field(default_factory=dict)
-    new_requests: int = 0
-    updated_requests: int = 0
-    missed_requests: int | None = None
 
 
 def record_poll(database: Database, entry: Entry) -> Stored:
@@ -102,15 +40,23 @@ def record_poll(database: Database, entry: Entry) -> Stored:
         StorageError: The database could not be written; nothing was stored.
     """
     with database.write() as connection:
-        _give_lease_back(connection, entry)
-        tails = {name: tail_of(connection, meter) for name, meter in entry.account.meters.items()}
+        entry = _under_kept_terms(entry, _give_lease_back(connection, entry))
+        tails = {
+            name: tail_of(connection, meter, declared=_is_declared(entry, name))
+            for name, meter in entry.account.meters.items()
+        }
         newest = max((tail.confirmed for tail in tails.values() if tail.confirmed is not None), default=None)
         if newest is not None:
             entry = _checked_against_clock(entry, newest)
-        return _store(connection, entry, tails, newest)
+        return _store(connection, entry, tails)
 
 
-def _give_lease_back(connection: Connection, entry: Entry) -> None:
+def _is_declared(entry: Entry, meter: str) -> bool:
+    return meter in entry.terms and entry.terms[meter].resets is Resets.PERIOD
+
+
+def _give_lease_back(connection: Connection, entry: Entry) -> str:
+    """Give the lease back and return the text of the terms that are kept with the facts."""
     kept = connection.execute(
         update(schema.account)
         .where(is_held(entry.lease))
@@ -121,11 +67,21 @@ def _give_lease_back(connection: Connection, entry: Entry) -> None:
             failures=entry.plan.failures,
             not_before=entry.plan.not_before,
         )
-    )
-    if kept.rowcount != 1:
+        .returning(schema.account.c.terms)
+    ).all()
+    if len(kept) != 1:
         raise LeaseLostError(
             f"account {entry.account.name}: another collector took it over during the poll; nothing was stored"
         )
+    return str(kept[0].terms)
+
+
+def _under_kept_terms(entry: Entry, kept: str) -> Entry:
+    """Return the entry with the terms by which everything before it was decided."""
+    if not kept or entry.fall_terms is None or entry.fall_terms.text == kept:
+        return entry
+    terms = parse_fall_terms(kept)
+    return replace(entry, terms={name: terms.of_meter(name) for name in entry.account.meters})
 
 
 def _checked_against_clock(entry: Entry, newest: int) -> Entry:
@@ -145,30 +101,68 @@ def _checked_against_clock(entry: Entry, newest: int) -> Entry:
     return replace(entry, outcome=CLOCK, error=error, counters={}, requests=(), rejections=())
 
 
-def _store(connection: Connection, entry: Entry, tails: Mapping[str, Tail], newest: int | None) -> Stored:
-    listing = None
+def _store(connection: Connection, entry: Entry, tails: Mapping[str, Tail]) -> Stored:
+    listing, before = None, None
     if entry.outcome == OK and entry.requests_meter is not None:
         listing = usage_requests.compare(connection, entry.account.id, entry.requests)
+        before = poll_before(connection, entry.account.id)
     entered = _enter_counters(connection, entry, tails)
-    missed = _missed(entry, entered, listing)
-    identity = _insert_poll_row(connection, entry, listing, missed)
+    known = _list_facts(connection, entry, (tails, entered), listing, before)
+    identity = _insert_poll_row(connection, entry, listing, known)
     if listing is not None:
-        before = None if newest is None else instant_of(newest)
-        usage_requests.write(connection, entry.account.id, identity, listing, entry.finished_at, before)
+        left_at = None if before is None else before.at
+        usage_requests.write(connection, entry.account.id, identity, listing, entry.finished_at, left_at)
     return Stored(
         entry.outcome,
         entry.error,
         {name: (entry.counters[name], _growth(entry.counters[name], one)) for name, one in entered.items()},
         {name: one.decisions for name, one in entered.items() if one.decisions},
-        0 if listing is None else listing.count(ChangeKind.NEW),
-        0 if listing is None else listing.count(ChangeKind.UPDATE),
-        missed,
+        0 if listing is None else listing.new,
+        0 if listing is None else listing.updated,
+        known,
+        _keep_pace(connection, entry),
     )
+
+
+def _list_facts(
+    connection: Connection,
+    entry: Entry,
+    moves: tuple[Mapping[str, Tail], Mapping[str, Entered]],
+    listing: usage_requests.Listing | None,
+    before: PollBefore | None,
+) -> ListFacts:
+    if listing is None:
+        return ListFacts()
+    tails, entered = moves
+
+    def growth(name: str | None) -> int | None:
+        if name is None:
+            return None
+        moved = Moved(entry.account.meters[name], tails[name], entered[name], entry.counters[name])
+        return growth_since(connection, moved, before)
+
+    listed = Listed(entry.account.id, listing, entry.finished_at, len(entry.rejections), before)
+    return list_facts(connection, listed, growth(entry.requests_meter), growth(entry.credits_meter))
+
+
+def _keep_pace(connection: Connection, entry: Entry) -> datetime | None:
+    """Ask sooner than planned where the list says so, and return when."""
+    if entry.pacing is None or entry.outcome != OK or entry.requests_meter is None:
+        return None
+    meter = entry.account.meters[entry.requests_meter]
+    every = interval_of(connection, entry.account.id, meter, entry.pacing.bounds)
+    at = entry.pacing.next_poll_at(every)
+    if at == entry.plan.next_poll_at:
+        return None
+    connection.execute(update(schema.account).where(schema.account.c.id == entry.account.id).values(next_poll_at=at))
+    return at
 
 
 def _enter_counters(connection: Connection, entry: Entry, tails: Mapping[str, Tail]) -> dict[str, Entered]:
     at = micros_of(entry.finished_at)
     silence = entry.gap_after // timedelta(microseconds=1)
+    if entry.counters:
+        _keep_cadence(connection, entry, at if any(one.observed for one in tails.values()) else 0)
     gaps = []
     entered = {}
     for name, value in entry.counters.items():
@@ -181,20 +175,26 @@ def _enter_counters(connection: Connection, entry: Entry, tails: Mapping[str, Ta
     return entered
 
 
+def _keep_cadence(connection: Connection, entry: Entry, since: int) -> None:
+    """Write down from when on which silence is a gap, where that changed."""
+    cadence = schema.cadence
+    gap_after = entry.gap_after // timedelta(microseconds=1)
+    last = connection.scalar(
+        select(cadence.c.gap_after)
+        .where(cadence.c.account == entry.account.id)
+        .order_by(cadence.c.since.desc())
+        .limit(1)
+    )
+    if last != gap_after:
+        connection.execute(insert(cadence).values(account=entry.account.id, since=since, gap_after=gap_after))
+
+
 def _growth(value: int, entered: Entered) -> int | None:
     return None if entered.before is None or not entered.smooth else value - entered.before
 
 
-def _missed(entry: Entry, entered: Mapping[str, Entered], listing: usage_requests.Listing | None) -> int | None:
-    """Return how many requests the counter counted and the list never showed, where that can be told."""
-    if listing is None or entry.requests_meter is None:
-        return None
-    growth = _growth(entry.counters[entry.requests_meter], entered[entry.requests_meter])
-    return None if growth is None else max(0, growth - listing.count(ChangeKind.NEW))
-
-
 def _insert_poll_row(
-    connection: Connection, entry: Entry, listing: usage_requests.Listing | None, missed: int | None
+    connection: Connection, entry: Entry, listing: usage_requests.Listing | None, known: ListFacts
 ) -> int:
     """Add the poll's row at the end of the account's chain and return its number."""
     poll = schema.poll
@@ -202,7 +202,7 @@ def _insert_poll_row(
         select(poll.c.id, poll.c.digest).where(poll.c.account == entry.account.id).order_by(poll.c.id.desc()).limit(1)
     ).first()
     identity = 1 if last is None else last.id + 1
-    facts = _facts(entry, listing)
+    facts = _facts(entry, listing, known)
     connection.execute(
         insert(poll).values(
             account=entry.account.id,
@@ -214,9 +214,15 @@ def _insert_poll_row(
             http_status=entry.http_status,
             error=entry.error,
             flags=json.dumps(entry.flags),
-            new_requests=None if listing is None else listing.count(ChangeKind.NEW),
-            missed_requests=missed,
-            rejected_requests=None if listing is None else len(entry.rejections),
+            format=facts.format,
+            listed_requests=known.listed,
+            new_requests=known.new,
+            unmatched_requests=known.unmatched,
+            missed_requests=known.missed,
+            missed_after=None if known.missed_after is None else instant_of(known.missed_after),
+            missed_before=None if known.missed_before is None else instant_of(known.missed_before),
+            unexplained=known.unexplained,
+            rejected_requests=known.rejected,
             rejections=facts.rejections,
             body=entry.body,
             digest=chained(START if last is None else last.digest, facts),
@@ -225,7 +231,7 @@ def _insert_poll_row(
     return identity
 
 
-def _facts(entry: Entry, listing: usage_requests.Listing | None) -> PollFacts:
+def _facts(entry: Entry, listing: usage_requests.Listing | None, known: ListFacts) -> PollFacts:
     return PollFacts(
         account=entry.account.name,
         kind="poll",
@@ -239,4 +245,5 @@ def _facts(entry: Entry, listing: usage_requests.Listing | None) -> PollFacts:
         changes=() if listing is None else listing.facts(),
         rejections=json.dumps(list(entry.rejections)) if entry.rejections else None,
         body=entry.body,
+        listing=known,
     )

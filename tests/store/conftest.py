@@ -9,17 +9,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from collector.domain.accounts import Account, Meter, Resets
-from collector.domain.digest import START, ChangeFact, PollFacts, chained
+from collector.domain.digest import START, ChangeFact, ListFacts, PollFacts, chained
 from collector.domain.falls import Terms
 from collector.domain.instants import micros_of
 from collector.domain.requests import RequestRecord
 from collector.store import schema
 from collector.store.accounts import AccountRow, Lease, claim, register
 from collector.store.engine import Database
-from collector.store.writing import Entry, Plan, Stored, record_poll
+from collector.store.entries import Entry, Plan, Stored
+from collector.store.writing import record_poll
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 METERS = (Meter("requests", "requests"), Meter("credits", "credits"))
@@ -85,6 +86,7 @@ class Desk:
             http_status=200,
             terms=dict.fromkeys(self.row.meters, self.terms),
             requests_meter="requests" if "requests" in self.row.meters else None,
+            credits_meter="credits" if "requests" in self.row.meters else None,
         )
         return replace(plain, **changes)
 
@@ -120,7 +122,7 @@ class Desk:
         names = {identity: name for name, identity in self.row.meters.items()}
         snapshots = [row for row in self.rows("snapshot") if row.meter in names]
         changes = [row for row in self.rows("usage_request_change") if row.account == self.row.id]
-        digests = [START]
+        digests, good = [START], None
         for row in (row for row in self.rows("poll") if row.account == self.row.id):
             seen = micros_of(row.finished_at)
             covering = [one for one in snapshots if one.observed_at <= seen <= one.confirmed_at]
@@ -129,10 +131,26 @@ class Desk:
                 tuple(json.loads(row.flags)),
                 {names[one.meter]: one.value for one in covering} if row.outcome == "ok" else {},
                 sorted((_fact(one) for one in changes if one.poll == row.id), key=lambda one: one.request_id),
-                row.rejections, row.body,
+                row.rejections, row.body, self._listing(row, good),
             )  # fmt: skip
             digests.append(chained(digests[-1], facts))
+            good = row.finished_at if row.kind == "poll" and row.outcome == "ok" else good
         return digests[1:]
+
+    def _listing(self, row: Any, good: datetime | None) -> ListFacts:
+        """Return what a poll found out about the list, given when the good poll before it ended."""
+        if row.new_requests is None:
+            return ListFacts()
+        kept = [
+            one
+            for one in [*self.rows("usage_request"), *self.rows("usage_request_change")]
+            if one.account == self.row.id and one.last_seen_at == good and good is not None
+        ]
+        return ListFacts(
+            row.listed_requests, row.new_requests, row.rejected_requests, row.unmatched_requests, row.missed_requests,
+            _micros(row.missed_after), _micros(row.missed_before), row.unexplained,
+            tuple(sorted(one.request_id for one in kept)),
+        )  # fmt: skip
 
     def digests(self) -> list[bytes]:
         """Return the account's digests as stored."""
@@ -140,8 +158,12 @@ class Desk:
 
 
 def _fact(row: Any) -> ChangeFact:
-    created, completed = (None if one is None else micros_of(one) for one in (row.created_at, row.completed_at))
-    return ChangeFact(row.request_id, row.kind, row.status, created, completed, row.credits_used)
+    created, completed, until = (_micros(one) for one in (row.created_at, row.completed_at, row.last_seen_at))
+    return ChangeFact(row.request_id, row.kind, row.status, created, completed, row.credits_used, last_seen_at=until)
+
+
+def _micros(instant: datetime | None) -> int | None:
+    return None if instant is None else micros_of(instant)
 
 
 def dump_of(database: Database) -> Dump:
@@ -185,6 +207,20 @@ def desk(make_desk: Callable[..., Desk]) -> Desk:
 def credits_desk(make_desk: Callable[..., Desk]) -> Desk:
     """The desk of one account with the counter ``credits`` alone."""
     return make_desk(meters=METERS[1:])
+
+
+@pytest.fixture
+def statements(database: Database) -> Iterator[list[str]]:
+    """Every statement that is read with, as it is sent."""
+    sent: list[str] = []
+
+    def note(*arguments: object) -> None:
+        sent.append(str(arguments[2]))
+
+    engine = database._reader
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from collector.domain.accounts import Account, Meter
+from collector.domain.accounts import Account, Counts, Meter
 from collector.errors import ConfigError
 from collector.store import schema
 from collector.store.accounts import (
@@ -102,15 +103,33 @@ class TestRegister:
         assert second.meters["credits"] == first.meters["credits"]
         assert set(second.meters) == {"credits", "requests"}
 
+    @pytest.mark.parametrize(
+        ("before", "now", "kept"),
+        [
+            (None, Counts.CREDITS, "credits"),
+            (Counts.REQUESTS, Counts.CREDITS, "credits"),
+            (Counts.CREDITS, None, "credits"),
+            (None, None, None),
+        ],
+        ids=["said later", "said otherwise", "said no more", "never said"],
+    )
+    def test_a_meter_keeps_what_its_provider_said_last_of_what_it_counts(
+        self, database: Database, make_account: Make, before: Counts | None, now: Counts | None, kept: str | None
+    ) -> None:
+        for counts in (before, now):
+            register(database, [(make_account("one"), [replace(CREDITS, counts=counts)])])
+        with database.read() as connection:
+            assert connection.scalars(select(schema.meter.c.counts)).all() == [kept]
+
     def test_a_meter_no_longer_measured_keeps_its_row(self, database: Database, make_account: Make) -> None:
         register(database, [(make_account("one"), [CREDITS, REQUESTS])])
         assert set(register(database, [(make_account("one"), [CREDITS])])["one"].meters) == {"credits", "requests"}
 
-    def test_a_changed_zone_is_written(self, database: Database, make_account: Make) -> None:
+    def test_a_changed_zone_is_left_to_the_terms(self, database: Database, make_account: Make) -> None:
         first = register(database, [(make_account("one"), [CREDITS])])
         assert register(database, [(make_account("one", zone=ZoneInfo("Europe/Berlin")), [CREDITS])]) == first
         with database.read() as connection:
-            assert connection.scalar(select(schema.account.c.timezone)) == "Europe/Berlin"
+            assert connection.scalar(select(schema.account.c.timezone)) == "UTC"
 
     def test_a_name_of_another_provider_is_refused(
         self, database: Database, make_account: Make, dump: Callable[[], Dump]

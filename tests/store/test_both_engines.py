@@ -14,7 +14,7 @@ from collector.domain.requests import RequestRecord
 from collector.errors import ClockError
 from collector.store.accounts import claim_due, hasten, release
 from collector.store.engine import Database
-from collector.store.writing import Plan
+from collector.store.entries import Plan
 
 if TYPE_CHECKING:
     from tests.store.conftest import Desk, Dump

@@ -62,13 +62,17 @@ TAMPERED = {
     "a status code": "UPDATE poll SET http_status = 201 WHERE id = 2",
     "a record's credits": "UPDATE usage_request_change SET credits_used = 1 WHERE request_id = 'two'",
     "a record's kind": "UPDATE usage_request_change SET kind = 'update' WHERE request_id = 'two'",
+    "how many were listed": "UPDATE poll SET listed_requests = 3 WHERE id = 2",
+    "how many were missed": "UPDATE poll SET missed_requests = 1 WHERE id = 2",
+    "what was unexplained": "UPDATE poll SET unexplained = 0 WHERE id = 2",
+    "when a record left": "UPDATE usage_request SET last_seen_at = last_seen_at + 1 WHERE request_id = 'three'",
     "a removed change": "DELETE FROM usage_request_change WHERE request_id = 'two'",
 }
 
 
 @pytest.mark.parametrize("statement", TAMPERED.values(), ids=list(TAMPERED))
 def test_a_changed_fact_breaks_the_chain(desk: Desk, statement: str) -> None:
-    desk.poll(0, {"requests": 1, "credits": 10}, [ONE])
+    desk.poll(0, {"requests": 1, "credits": 10}, [ONE, RequestRecord("three", "queued")])
     desk.poll(300, {"requests": 2, "credits": 20}, [ONE, RequestRecord("two", "completed")])
     desk.poll(600, {"requests": 2, "credits": 20}, [ONE, RequestRecord("two", "completed")])
     assert desk.digests() == desk.chain()

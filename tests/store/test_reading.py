@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import insert
 
 from collector.domain.accounts import Account, Meter, Resets
 from collector.domain.calendar import days_between
@@ -145,20 +145,6 @@ def test_a_year_of_many_meters_has_no_limit_of_parameters(database: Database, ma
     assert {one for each in brackets.values() for one in each[1:]} == {
         Bracket(BEGUN + day * DAY, BEGUN, BEGUN, 7, 1, None, None) for day in range(1, 366)
     }
-
-
-@pytest.fixture
-def statements(database: Database) -> Iterator[list[str]]:
-    """Every statement that is read with, as it is sent."""
-    sent: list[str] = []
-
-    def note(*arguments: object) -> None:
-        sent.append(str(arguments[2]))
-
-    engine = database._reader
-    event.listen(engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(engine, "before_cursor_execute", note)
 
 
 def test_boundaries_asked_twice_are_answered_twice(credits_desk: Desk) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 from collector.domain.requests import RequestRecord
 from collector.store.accounts import recorded, recorded_zones
 from collector.store.polls import overdue, polling_states
@@ -44,6 +46,21 @@ def test_a_listed_record_was_last_seen_by_the_last_good_poll(desk: Desk) -> None
     desk.poll(20, {"requests": 1, "credits": 5}, [record(desk, "a", 1)])
     desk.fail(30)
     assert [one.last_seen_at for one in records(desk)] == [desk.at(20)]
+
+
+def test_a_record_that_left_the_list_before_its_end_is_unresolved(desk: Desk) -> None:
+    desk.poll(10, {"requests": 1, "credits": 5}, [record(desk, "a", 1, "processing"), record(desk, "b", 2)])
+    assert [one.unresolved for one in records(desk)] == [False, False]
+    desk.poll(20, {"requests": 1, "credits": 5})
+    assert [(one.status, one.unresolved) for one in records(desk)] == [("processing", True), ("completed", False)]
+
+
+@pytest.mark.parametrize("status", ["processing", "completed"])
+def test_a_record_that_is_back_is_resolved(desk: Desk, status: str) -> None:
+    desk.poll(10, {"requests": 1, "credits": 5}, [record(desk, "a", 1, "processing")])
+    desk.poll(20, {"requests": 1, "credits": 5})
+    desk.poll(30, {"requests": 1, "credits": 5}, [record(desk, "a", 1, status)])
+    assert [(one.status, one.unresolved) for one in records(desk)] == [(status, False)]
 
 
 def test_a_record_that_left_the_list_was_last_seen_by_the_poll_before(desk: Desk) -> None:

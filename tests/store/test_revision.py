@@ -85,7 +85,8 @@ def shape(connection: Connection) -> list[str]:
             UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
             UNION ALL SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default)
               FROM information_schema.columns WHERE table_schema = 'public'
-            UNION ALL SELECT objoid::regclass || ' ' || objsubid || ' ' || description FROM pg_description
+            UNION ALL SELECT concat_ws(' ', objoid::regclass, attname, description) FROM pg_description
+              LEFT JOIN pg_attribute ON attrelid = objoid AND attnum = objsubid
              WHERE classoid = 'pg_class'::regclass AND objoid::regclass::text IN
                    (SELECT tablename FROM pg_tables WHERE schemaname = 'public')
         """)
@@ -94,9 +95,18 @@ def shape(connection: Connection) -> list[str]:
 
 
 def _parts(sql: str) -> list[str]:
-    """Split a CREATE statement into its lines, each named with its table."""
-    head, *lines = [re.sub(r"\s+", " ", line).strip(" ,") for line in sql.replace('"', "").splitlines()]
-    return [head, *(f"{head} {line}" for line in lines if line)]
+    """Split a CREATE statement into its parts, each named with its table; columns added later stand at its end."""
+    head, _, body = re.sub(r"\s+", " ", sql.replace('"', "")).partition("(")
+    parts, depth = [""], 0
+    for one in body:
+        depth += (one == "(") - (one == ")")
+        if one == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += one
+    *parts, last = (part.strip() for part in parts)
+    last, _, tail = last.rpartition(")")
+    return [head + tail, *(f"{head} {part}" for part in (*parts, last.strip()))]
 
 
 class TestSchema:

@@ -163,7 +163,35 @@ def test_a_record_that_is_back_is_listed_again(desk: Desk) -> None:
     for second, listed in ((0, [DONE]), (300, []), (600, [DONE])):
         poll(desk, second, *listed)
     assert listed_over(desk) == (desk.at(0), None)
-    assert len(changes(desk)) == 1
+
+
+def test_until_when_a_record_that_is_back_had_been_listed_is_kept(desk: Desk) -> None:
+    for second, listed in ((0, [DONE]), (300, [DONE]), (600, []), (900, [DONE])):
+        poll(desk, second, *listed)
+    assert changes(desk) == [(1, "new", DONE), (4, "update", DONE)]
+    assert [row.last_seen_at for row in desk.rows("usage_request_change")] == [None, desk.at(300)]
+
+
+def test_a_record_that_is_merely_back_is_no_changed_request(desk: Desk) -> None:
+    for second, listed in ((0, [DONE]), (300, [])):
+        poll(desk, second, *listed)
+    assert desk.poll(600, {"requests": 9, "credits": 9}, [DONE]).updated_requests == 0
+
+
+@pytest.mark.parametrize("seen", [RUNNING, FAILED], ids=["regression", "conflict"])
+def test_a_contradiction_already_told_is_kept_where_the_record_is_back(desk: Desk, seen: RequestRecord) -> None:
+    for second, listed in ((0, [DONE]), (300, [seen]), (600, []), (900, [seen])):
+        poll(desk, second, *listed)
+    assert [row.last_seen_at for row in desk.rows("usage_request_change")] == [None, None, desk.at(300)]
+    assert listed_over(desk) == (desk.at(0), None)
+
+
+def test_a_record_may_leave_and_return_again_and_again(desk: Desk) -> None:
+    for second in range(0, 1800, 300):
+        poll(desk, second, *([DONE] if second % 600 == 0 else []))
+    assert [row.last_seen_at for row in desk.rows("usage_request_change")] == [None, desk.at(0), desk.at(600)]
+    assert listed_over(desk) == (desk.at(0), desk.at(1200))
+    assert desk.digests() == desk.chain()
 
 
 def test_a_record_that_is_back_changed_is_updated(desk: Desk) -> None:

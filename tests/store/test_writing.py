@@ -17,7 +17,8 @@ from collector.domain.requests import RequestRecord
 from collector.errors import ClockError, LeaseLostError, StorageError
 from collector.store.accounts import Lease, claim
 from collector.store.engine import Database
-from collector.store.writing import Plan, Stored, record_poll
+from collector.store.entries import Plan, Stored
+from collector.store.writing import record_poll
 
 if TYPE_CHECKING:
     from tests.store.conftest import Desk, Dump
@@ -363,33 +364,6 @@ class TestGaps:
         desk.poll(0, {"requests": 1, "credits": 1})
         desk.poll(10_000, {"requests": 1, "credits": 2})
         assert [row.meter for row in desk.rows("gap")] == sorted(desk.row.meters.values())
-
-
-class TestMissedRequests:
-    def missed(self, desk: Desk, grown: int, new: int) -> int | None:
-        desk.poll(0, {"requests": 100, "credits": 0}, [ONE])
-        listed = [RequestRecord(f"new-{index}", "processing") for index in range(new)]
-        stored = desk.poll(300, {"requests": 100 + grown, "credits": 0}, [*listed, ONE])
-        assert desk.rows("poll")[-1].missed_requests == stored.missed_requests
-        return stored.missed_requests
-
-    def test_as_many_new_ids_as_counted_miss_none(self, desk: Desk) -> None:
-        assert self.missed(desk, grown=2, new=2) == 0
-
-    def test_ids_no_list_showed_are_missed(self, desk: Desk) -> None:
-        assert self.missed(desk, grown=60, new=50) == 10
-
-    def test_more_new_ids_than_counted_miss_none(self, desk: Desk) -> None:
-        assert self.missed(desk, grown=1, new=2) == 0
-
-    def test_the_opening_balance_cannot_tell(self, desk: Desk) -> None:
-        assert desk.poll(0, {"requests": 100, "credits": 0}, [ONE]).missed_requests is None
-
-    def test_a_fall_of_the_counter_cannot_tell(self, desk: Desk) -> None:
-        desk.poll(0, {"requests": 100, "credits": 0})
-        assert desk.poll(300, {"requests": 3, "credits": 0}).missed_requests is None
-        assert desk.poll(600, {"requests": 4, "credits": 0}).missed_requests is None
-        assert desk.poll(900, {"requests": 6, "credits": 0}).missed_requests == 2
 
 
 class TestDecisions:
