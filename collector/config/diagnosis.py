@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from collector.config.document import Document
 from collector.config.environment import Overrides
-from collector.config.layout import generic, header, known_paths, names_in
+from collector.config.layout import EACH, generic, header, known_paths, names_in
 from collector.config.model import AS_NUMBER, AS_TABLE, ConfigFile
 from collector.config.wording import SettingPath, found, nearest, spelled
 from collector.errors import ConfigError
@@ -80,7 +80,7 @@ def _text(details: ErrorDetails, path: SettingPath) -> str:
         case "missing":
             text = "is required"
         case "list_type":
-            text = f"must be a list: write [[{path[-1]}]], with two brackets"
+            text = f"must be a list: write {header((*generic(ConfigFile, path), EACH))}, with two brackets"
         case "model_type" | "dict_type":
             text = f"must be a table, as under {header(generic(ConfigFile, path))}"
         case "bool_type":

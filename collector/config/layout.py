@@ -49,9 +49,8 @@ def generic(model: type[BaseModel], path: SettingPath) -> NamePath:
 
 def header(table: NamePath) -> str:
     """Return the header line that opens the table at ``table``, such as ``[accounts.billing]``."""
-    if table[-1] == EACH:
-        return f"[[{table[0]}]]"
-    return "[" + ".".join("NAME" if part == ANY else part for part in table if part != EACH) + "]"
+    name = ".".join("NAME" if part == ANY else part for part in table if part != EACH)
+    return f"[[{name}]]" if table[-1] == EACH else f"[{name}]"
 
 
 def _walk(annotation: Any, path: NamePath) -> Iterator[NamePath]:

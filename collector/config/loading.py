@@ -9,7 +9,6 @@ Public: ``find_config``, ``load``, ``FILE_NAME``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from collector.config.durations import format_duration
 from collector.config.environment import CONFIG_VARIABLE, read_overrides, strangers
 from collector.config.model import AccountTable, ConfigFile, Raw
 from collector.config.private_files import read_private
-from collector.config.settings import AccountSettings, CollectorSettings, Settings
+from collector.config.settings import CollectorSettings, Settings
 from collector.errors import ConfigError
 from collector.providers import PROVIDERS
 from collector.providers.contract import Provider
@@ -81,7 +80,7 @@ def load(path: Path, environ: Mapping[str, str], providers: Mapping[str, Provide
         path=path,
         database_url=absolute_database_url(config.database.url, path.parent),
         accounts=accounts,
-        warnings=tuple(_warnings(accounts, config.http.deadline, others)),
+        warnings=tuple(_warnings(config, others)),
         collector=CollectorSettings(
             deadline=config.http.deadline,
             ca_bundle=None if config.http.ca_bundle is None else located(config.http.ca_bundle),
@@ -162,24 +161,25 @@ def _repeated_names(tables: Mapping[int, AccountTable]) -> Iterable[Fault]:
             yield Fault(("accounts", index, "name"), f'must be unique; "{table.name}" is accounts[{earlier}] already')
 
 
-def _warnings(accounts: tuple[AccountSettings, ...], deadline: timedelta, others: tuple[str, ...]) -> Iterable[str]:
-    if not accounts:
+def _warnings(config: ConfigFile, others: tuple[str, ...]) -> Iterable[str]:
+    tables, deadline = config.accounts, config.http.deadline
+    if not tables:
         yield "no account is configured; nothing will be polled"
-    hurried = [account.name for account in accounts if account.poll_every < deadline]
+    hurried = [table.name for table in tables if table.poll_every < deadline]
     if hurried:
         yield (
             f"{_listed(hurried)}: poll_every is shorter than the {format_duration(deadline)} one poll may take "
             "(http.deadline); a slow provider will make polls fall out"
         )
-    bare = [account.name for account in accounts if _has_price(account) and account.billing.currency is None]
+    bare = [table.name for table in tables if table.billing.currency is None and _has_price(table)]
     if bare:
-        yield f"{_listed(bare)}: a price is given but no billing.currency; amounts will be without a currency"
+        yield f"{_listed(bare)}: a price is given but no billing.currency; no amounts can be told"
     if others:
         yield f"ignored, because they are no settings: environment variables {', '.join(others)}"
 
 
-def _has_price(account: AccountSettings) -> bool:
-    return any(terms.price is not None for terms in account.terms.values())
+def _has_price(table: AccountTable) -> bool:
+    return any(meter.price is not None for meter in table.meters.values())
 
 
 def _listed(names: list[str]) -> str:

@@ -1,8 +1,8 @@
 """The tables and keys of ``collector.toml``, with the range of each value.
 
-What a single value can be is decided here; what values can be together (a quota and its period, a meter and its
-provider) is decided in ``accounts``, where the providers are known. Every refusal is a ValueError whose text
-completes "SETTING …", says what is allowed and, where it cannot be a secret, what was found.
+What a single value can be is decided here, with the checks of ``values``; what values can be together (a quota and
+its period, a meter and its provider) is decided in ``accounts``, where the providers are known. Every refusal is a
+ValueError whose text completes "SETTING …", says what is allowed and, where it cannot be a secret, what was found.
 
 Public: ``ConfigFile`` and the tables below it.
 """
@@ -11,123 +11,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
-from enum import StrEnum
-from functools import cache
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StrictBool, Tag, model_validator
 
 from collector.config.addresses import checked_base_url, checked_database_url, checked_proxy
-from collector.config.durations import format_duration, parse_duration
-from collector.config.wording import found, nearest, one_of
+from collector.config.values import (
+    checked_currency,
+    checked_date,
+    checked_duration,
+    checked_text,
+    checked_zone,
+    duration_between,
+    exact_decimal,
+    matching,
+    member_of,
+    number_of_text,
+    unshown_text,
+    whole,
+)
 from collector.domain.accounts import Resets
 from collector.domain.periods import PeriodKind
-from collector.errors import ConfigError
+from collector.domain.prices import TierMode
 
 AS_NUMBER = "(number)"
 AS_TABLE = "(table)"
 
 LARGEST_QUANTITY = 2**63 - 1
 
-# Kept in some systems' zone folders, but not places: leap-second clocks, copies and whatever this machine is set to.
-_NO_PLACES = re.compile(r"(posix|right)/.*|localtime|posixrules|Factory", re.DOTALL)
-
 _ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}", re.ASCII)
-_CURRENCY = re.compile(r"[A-Z]{3}")
-_PRICE = re.compile(r"[0-9]{1,15}(\.[0-9]{1,18})?")
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"must be text in quotes; found {found(value)}")
-    return value
-
-
-def _unshown_text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise ValueError("must be text in quotes, not empty")
-    return value
-
-
-def _matching(pattern: re.Pattern[str], allowed: str) -> Callable[[object], str]:
-    def check(value: object) -> str:
-        text = _text(value)
-        if pattern.fullmatch(text) is None:
-            raise ValueError(f"must be {allowed}; found {found(text)}")
-        return text
-
-    return check
-
-
-def _whole(lowest: int, highest: int, allowed: str | None = None) -> Callable[[object], int]:
-    def check(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-            raise ValueError(f"must be {allowed or f'a whole number from {lowest} to {highest}'}; found {found(value)}")
-        return value
-
-    return check
-
-
-def _number_of_text(value: object) -> object:
-    # Environment variables are text; these are the digits that a number can be written with there.
-    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
-
-
-def _member(kind: type[StrEnum]) -> Callable[[object], StrEnum]:
-    def check(value: object) -> StrEnum:
-        text = _text(value)
-        if text not in list(kind):
-            raise ValueError(one_of(text, kind))
-        return kind(text)
-
-    return check
-
-
-def _duration(value: object) -> timedelta:
-    if not isinstance(value, str):
-        raise ValueError(f'must be a duration in quotes such as "30s" or "5m"; found {found(value)}')
-    try:
-        return parse_duration(value)
-    except ConfigError as error:
-        raise ValueError(str(error)) from None
-
-
-def _duration_between(lowest: timedelta, highest: timedelta) -> Callable[[object], timedelta]:
-    def check(value: object) -> timedelta:
-        duration = _duration(value)
-        if not lowest <= duration <= highest:
-            allowed = f"{format_duration(lowest)} to {format_duration(highest)}"
-            raise ValueError(f"must be from {allowed}; found {found(value)}")
-        return duration
-
-    return check
-
-
-def _zone(value: object) -> ZoneInfo:
-    name = _text(value)
-    try:
-        if _NO_PLACES.fullmatch(name) is None:
-            return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        pass
-    close = nearest(name, _zone_names())
-    hint = f"; did you mean {close}?" if close else ""
-    raise ValueError(f'must be the name of a time zone such as "UTC" or "Europe/Berlin"; found {found(name)}{hint}')
-
-
-@cache
-def _zone_names() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
-def _price(value: object) -> Decimal:
-    if not isinstance(value, str) or _PRICE.fullmatch(value) is None:
-        raise ValueError(f'must be an exact decimal in quotes such as "0.004"; found {found(value)}')
-    return Decimal(value)
 
 
 def _no_literal_key(value: object) -> object:
@@ -149,7 +65,7 @@ def _variable_name(value: object) -> str:
 
 
 def _address(check: Callable[[str], str]) -> BeforeValidator:
-    return BeforeValidator(lambda value: check(_unshown_text(value)))
+    return BeforeValidator(lambda value: check(unshown_text(value)))
 
 
 def _shape_of_quota(value: object) -> str:
@@ -165,41 +81,70 @@ class Table(BaseModel):
 class LifetimeQuota(Table):
     """``quota = { lifetime = N }``: a prepaid allowance."""
 
-    lifetime: Annotated[int, BeforeValidator(_whole(0, LARGEST_QUANTITY))]
+    lifetime: Annotated[int, BeforeValidator(whole(0, LARGEST_QUANTITY))]
 
 
 _PeriodQuota = Annotated[
-    int, BeforeValidator(_whole(0, LARGEST_QUANTITY, "a whole number from 0 to 2^63 - 1, or { lifetime = NUMBER }"))
+    int, BeforeValidator(whole(0, LARGEST_QUANTITY, "a whole number from 0 to 2^63 - 1, or { lifetime = NUMBER }"))
 ]
 _Quota = Annotated[
     Annotated[LifetimeQuota, Tag(AS_TABLE)] | Annotated[_PeriodQuota, Tag(AS_NUMBER)], Discriminator(_shape_of_quota)
 ]
 
 
+_PerUnit = Annotated[Decimal, BeforeValidator(exact_decimal("0.004"))]
+
+
+class TierTable(Table):
+    """One of ``tiers``: what a unit costs up to a limit."""
+
+    up_to: Annotated[int, BeforeValidator(whole(1, LARGEST_QUANTITY))] | None = None
+    per_unit: _PerUnit
+
+
+class PriceTable(Table):
+    """``[[accounts.meters.NAME.prices]]``: what a meter's units cost from a day on."""
+
+    valid_from: Annotated[date, BeforeValidator(checked_date)] | None = None
+    per_unit: _PerUnit | None = None
+    included: Annotated[int, BeforeValidator(whole(0, LARGEST_QUANTITY))] = 0
+    tiers: list[TierTable] = Field(default_factory=list)
+    mode: Annotated[TierMode, BeforeValidator(member_of(TierMode))] = TierMode.GRADUATED
+    minimum: Annotated[Decimal, BeforeValidator(exact_decimal("10.00"))] | None = None
+
+
 class MeterTable(Table):
     """``[accounts.meters.NAME]``: what was agreed on one meter."""
 
     quota: _Quota | None = None
-    resets: Annotated[Resets, BeforeValidator(_member(Resets))] = Resets.UNKNOWN
-    price: Annotated[Decimal, BeforeValidator(_price)] | None = None
+    resets: Annotated[Resets, BeforeValidator(member_of(Resets))] = Resets.UNKNOWN
+    price: _PerUnit | None = None
+    prices: list[PriceTable] = Field(default_factory=list)
+
+
+class ToleranceTable(Table):
+    """``[accounts.billing.tolerance]``: by how much an invoice may differ."""
+
+    quantity: Annotated[int, BeforeValidator(whole(0, LARGEST_QUANTITY))] = 0
+    amount: Annotated[Decimal, BeforeValidator(exact_decimal("0.01"))] = Decimal(0)
+    percent: Annotated[Decimal, BeforeValidator(exact_decimal("0.5", highest=Decimal(100)))] = Decimal(0)
 
 
 class BillingTable(Table):
     """``[accounts.billing]``: when the account's periods begin."""
 
-    period: Annotated[PeriodKind, BeforeValidator(_member(PeriodKind))] = PeriodKind.NONE
-    anchor_day: Annotated[int, BeforeValidator(_whole(1, 31))] = 1
-    anchor_month: Annotated[int, BeforeValidator(_whole(1, 12))] = 1
-    currency: (
-        Annotated[str, BeforeValidator(_matching(_CURRENCY, 'three capitals (ISO 4217) such as "EUR"'))] | None
-    ) = None
+    period: Annotated[PeriodKind, BeforeValidator(member_of(PeriodKind))] = PeriodKind.NONE
+    anchor_day: Annotated[int, BeforeValidator(whole(1, 31))] = 1
+    anchor_month: Annotated[int, BeforeValidator(whole(1, 12))] = 1
+    currency: Annotated[str, BeforeValidator(checked_currency)] | None = None
+    tolerance: ToleranceTable = ToleranceTable()
 
 
 class ApiKeyTable(Table):
     """``api_key = { env = … }`` or ``{ file = … }``: where the key is kept."""
 
     env: Annotated[str, BeforeValidator(_variable_name)] | None = None
-    file: Annotated[str, BeforeValidator(_unshown_text)] | None = None
+    file: Annotated[str, BeforeValidator(unshown_text)] | None = None
 
     @model_validator(mode="after")
     def _names_one_place(self) -> ApiKeyTable:
@@ -214,14 +159,15 @@ class AccountTable(Table):
     name: Annotated[
         str,
         BeforeValidator(
-            _matching(_ACCOUNT_NAME, "1 to 40 of a-z, 0-9, _ and -, beginning with a letter or digit"),
+            matching(_ACCOUNT_NAME, "1 to 40 of a-z, 0-9, _ and -, beginning with a letter or digit"),
         ),
     ]
-    provider: Annotated[str, BeforeValidator(_text)]
+    provider: Annotated[str, BeforeValidator(checked_text)]
     api_key: Annotated[ApiKeyTable, BeforeValidator(_no_literal_key)] | None = None
     base_url: Annotated[str, _address(checked_base_url)] | None = None
-    poll_every: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(minutes=5)
-    timezone: Annotated[ZoneInfo, BeforeValidator(_zone)] = Field(default_factory=lambda: ZoneInfo("UTC"))
+    poll_every: Annotated[timedelta, BeforeValidator(checked_duration)] = timedelta(minutes=5)
+    poll_every_min: Annotated[timedelta, BeforeValidator(checked_duration)] | None = None
+    timezone: Annotated[ZoneInfo, BeforeValidator(checked_zone)] = Field(default_factory=lambda: ZoneInfo("UTC"))
     allow_close_delimited: StrictBool = False
     billing: BillingTable = BillingTable()
     meters: dict[str, MeterTable] = Field(default_factory=dict)
@@ -236,17 +182,17 @@ class DatabaseTable(Table):
 class HttpTable(Table):
     """``[http]``: how providers are reached."""
 
-    deadline: Annotated[timedelta, BeforeValidator(_duration_between(timedelta(seconds=1), timedelta(minutes=5)))] = (
+    deadline: Annotated[timedelta, BeforeValidator(duration_between(timedelta(seconds=1), timedelta(minutes=5)))] = (
         timedelta(seconds=30)
     )
-    ca_bundle: Annotated[str, BeforeValidator(_unshown_text)] | None = None
+    ca_bundle: Annotated[str, BeforeValidator(unshown_text)] | None = None
     proxy: Annotated[str, _address(checked_proxy)] | None = None
 
 
 class DaemonTable(Table):
     """``[daemon]``: how much ``collector run`` does at once."""
 
-    workers: Annotated[int, BeforeValidator(_whole(1, 64)), BeforeValidator(_number_of_text)] = 8
+    workers: Annotated[int, BeforeValidator(whole(1, 64)), BeforeValidator(number_of_text)] = 8
 
 
 class ConfigFile(Table):

@@ -13,7 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from collector.config.keys import KeySource
-from collector.domain.accounts import Account, MeterTerms
+from collector.domain.accounts import Account, MeterTerms, Tolerance
 from collector.domain.periods import Billing
 from collector.domain.secret import Secret
 from collector.errors import ConfigError
@@ -26,7 +26,9 @@ class AccountSettings:
     Attributes:
         zone: Whose midnights make a day.
         poll_every: The longest time between two polls.
+        poll_every_min: The shortest, while a burst of requests is watched.
         terms: Declared terms by meter name; a meter without an entry has the defaults.
+        tolerance: By how much an invoice may differ.
         key_source: Where the key is kept.
     """
 
@@ -35,8 +37,10 @@ class AccountSettings:
     base_url: str
     zone: ZoneInfo
     poll_every: timedelta
+    poll_every_min: timedelta
     billing: Billing
     terms: Mapping[str, MeterTerms]
+    tolerance: Tolerance
     allow_close_delimited: bool
     key_source: KeySource
 
@@ -57,8 +61,10 @@ class AccountSettings:
             key=key,
             zone=self.zone,
             poll_every=self.poll_every,
+            poll_every_min=self.poll_every_min,
             billing=self.billing,
             terms=self.terms,
+            tolerance=self.tolerance,
             allow_close_delimited=self.allow_close_delimited,
         )
 

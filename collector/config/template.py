@@ -13,6 +13,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from collector.config.accounts import quickest_interval
+from collector.config.durations import format_duration, parse_duration
 from collector.config.wording import one_of
 from collector.errors import ConfigError
 from collector.providers import PROVIDERS
@@ -62,6 +64,8 @@ api_key = {{ env = {key_env} }}
 {base_url}
 # The longest time between two polls, 10s to 24h. The collector asks sooner where the list of requests would overrun.
 poll_every = {poll_every}
+# The shortest, while so many requests come that the list would overrun; up to poll_every. A tenth of it if not given.
+#poll_every_min = {poll_every_min}
 # Whose midnights make a day.
 timezone = {timezone}
 # Accept answers that end when the connection closes. Such an answer may be cut short without a sign of it.
@@ -76,6 +80,13 @@ timezone = {timezone}
   #anchor_day = 1
   # Of the prices below, ISO 4217.
   #currency = "EUR"
+
+  # By how much an invoice may differ from what was used: in whole units, in money, or in percent of what is billed,
+  # whichever allows more.
+  [accounts.billing.tolerance]
+  #quantity = 0
+  #amount = "0.00"
+  #percent = "0.5"
 """
 
 _METER = """
@@ -84,8 +95,15 @@ _METER = """
   #quota = 10000
   # What the provider does to the counter when a period ends: never, period (it begins again) or unknown.
   #resets = "unknown"
-  # Of one unit, an exact decimal in quotes.
+  # Of one unit, an exact decimal in quotes; it needs billing.currency.
   #price = "0.004"
+  # A price that changes, or has included units, tiers or a minimum, is a list instead, one table from each day on:
+  #   [[accounts.meters.{meter}.prices]]
+  #   valid_from = 2026-07-01  # the local day it begins; without it, ever since
+  #   included = 1000  # units of each billing period that cost nothing
+  #   tiers = [{{ up_to = 10000, per_unit = "0.004" }}, {{ per_unit = "0.003" }}]  # or per_unit = "0.004"
+  #   mode = "graduated"  # each unit costs what its tier says; "volume": all cost what the tier of their sum says
+  #   minimum = "10.00"  # what a billing period costs at least
 """
 
 
@@ -110,7 +128,7 @@ def template(accounts: Sequence[TemplateAccount] | None = None, providers: Mappi
     """Return the text of a commented ``collector.toml`` with these accounts; without any given, one of each provider.
 
     Raises:
-        ConfigError: An account's provider is unknown.
+        ConfigError: An account's provider is unknown, or its ``poll_every`` is no duration.
     """
     if accounts is None:
         accounts = [TemplateAccount(name, name) for name in providers]
@@ -125,13 +143,16 @@ def _blocks(account: TemplateAccount, providers: Mapping[str, Provider]) -> Iter
     provider = providers.get(account.provider)
     if provider is None:
         raise ConfigError(f"the provider of account {account.name} {one_of(account.provider, providers)}")
+    base_url = account.base_url or provider.base_url
+    quickest = quickest_interval(parse_duration(account.poll_every), base_url)
     yield _ACCOUNT.format(
         name=_quoted(account.name),
         offered=" or ".join(_quoted(name) for name in providers),
         provider=_quoted(provider.name),
         key_env=_quoted(account.key_env or provider.key_env),
-        base_url=f"{'' if account.base_url else '#'}base_url = {_quoted(account.base_url or provider.base_url)}",
+        base_url=f"{'' if account.base_url else '#'}base_url = {_quoted(base_url)}",
         poll_every=_quoted(account.poll_every),
+        poll_every_min=_quoted(format_duration(quickest)),
         timezone=_quoted(account.timezone),
     )
     for number, meter in enumerate(provider.meters):

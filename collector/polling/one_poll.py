@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
-from collector.domain.accounts import Account, Agreement
-from collector.domain.falls import Terms
-from collector.domain.instants import instant_of, micros_of
-from collector.domain.periods import last_boundary
+from collector.domain.accounts import Account, Counts
+from collector.domain.pace import Bounds
 from collector.domain.schedule import Failure, next_poll_at
+from collector.domain.terms import fall_terms
 from collector.errors import AskError, InterruptedAskError, RateLimitedError, TerminalAskError
 from collector.polling.asking import Asks, Heard, ask, flags_of
 from collector.polling.redaction import Redactor
 from collector.providers.contract import Answer, Provider
 from collector.store.accounts import AccountRow, Lease
 from collector.store.engine import Database
-from collector.store.writing import OK, Entry, Plan, Stored, record_poll
+from collector.store.entries import OK, Entry, Pacing, Plan, Stored
+from collector.store.writing import record_poll
 
 INTERRUPTED = "interrupted"
 UNEXPECTED = "internal_error"
@@ -118,7 +119,7 @@ class Poller:
             outcome=stored.outcome,
             started_at=started_at,
             finished_at=entry.finished_at,
-            next_poll_at=entry.plan.next_poll_at,
+            next_poll_at=stored.next_poll_at or entry.plan.next_poll_at,
             stored=stored,
             error=stored.error,
             answer=asked.answer,
@@ -159,6 +160,7 @@ def _entry(target: Target, lease: Lease, started_at: datetime, asked: _Asked, fl
     fault = _fault_fields(account, asked.error)
     answer = asked.answer
     redactor = Redactor([account.key])
+    terms = fall_terms(account.agreement)
     return Entry(
         account=target.row,
         lease=lease,
@@ -175,10 +177,31 @@ def _entry(target: Target, lease: Lease, started_at: datetime, asked: _Asked, fl
         rejections=()
         if answer is None
         else [(one.where, one.reason, redactor.text(one.raw)) for one in answer.rejections],
-        terms={meter.name: falling_terms(account.agreement, meter.name) for meter in provider.meters},
+        terms={meter.name: terms.of_meter(meter.name) for meter in provider.meters},
+        fall_terms=terms,
         gap_after=2 * account.poll_every,
         requests_meter=provider.requests_meter,
+        credits_meter=next((one.name for one in provider.meters if one.counts is Counts.CREDITS), None),
+        pacing=_pacing(target, asked.finished_at),
     )
+
+
+def bounds_of(provider: Provider, longest: timedelta, shortest: timedelta | None) -> Bounds | None:
+    """Return between what an account's interval lies; None where it is always ``longest``.
+
+    Args:
+        provider: Whom it asks; without a list of requests nothing can slip through it.
+        longest: The account's ``poll_every``.
+        shortest: Its ``poll_every_min``.
+    """
+    if provider.requests_meter is None or shortest is None or shortest >= longest:
+        return None
+    return Bounds(longest, shortest)
+
+
+def _pacing(target: Target, now: datetime) -> Pacing | None:
+    bounds = bounds_of(target.provider, target.account.poll_every, target.account.poll_every_min)
+    return None if bounds is None else Pacing(bounds, partial(next_poll_at, target.account, now, None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +219,3 @@ def _fault_fields(account: Account, error: AskError | None) -> _Fault:
     body = None if error.body is None else redactor.body(error.body, _KEPT_BODY)
     status = 200 if error.http_status is None and body is not None else error.http_status
     return _Fault(error.outcome, status, redactor.text(str(error))[:_LONGEST_ERROR], body)
-
-
-def falling_terms(agreement: Agreement, meter: str) -> Terms:
-    """Return how a meter may fall, with its account's billing boundaries."""
-
-    def boundary(after: int, until: int) -> int | None:
-        found = last_boundary(instant_of(after), instant_of(until), agreement.billing, agreement.zone)
-        return None if found is None else micros_of(found)
-
-    return Terms(agreement.terms_of(meter).resets, boundary)

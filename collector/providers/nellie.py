@@ -14,14 +14,14 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from collector.domain.accounts import Meter
+from collector.domain.accounts import Counts, Meter
 from collector.domain.requests import RequestRecord
 from collector.providers.contract import Answer, ApiRequest
 from collector.providers.records import KNOWN_STATUSES, doubtful_times, read_records, unknown_record_fields
 from collector.providers.validation import Counter, Documented, object_of, read_as, reported_error, unknown_fields
 
-_REQUESTS = Meter("requests", "requests")
-_CREDITS = Meter("credits", "credits")
+_REQUESTS = Meter("requests", "requests", counts=Counts.REQUESTS)
+_CREDITS = Meter("credits", "credits", counts=Counts.CREDITS)
 
 _LIST = "recentRequests"
 _LONGEST_LIST = 1000  # ours, not the provider's: a longer list is a fault, not a history

@@ -10,8 +10,9 @@ from collector.config import KeySource, Settings
 from collector.config.accounts import account_faults, account_settings
 from collector.config.diagnosis import Fault
 from collector.config.model import AccountTable
-from collector.domain.accounts import Meter, MeterTerms, Quota, Resets
+from collector.domain.accounts import Meter, MeterTerms, Quota, Resets, Tolerance
 from collector.domain.periods import Billing, PeriodKind
+from collector.domain.prices import Price
 from collector.providers.contract import Answer, ApiRequest
 
 Loaded = Callable[..., Settings]
@@ -27,6 +28,7 @@ provider = "nellie"
 api_key = { file = "keys/nellie" }
 base_url = "https://usage.example/nellie/"
 poll_every = "90s"
+poll_every_min = "45s"
 timezone = "America/New_York"
 allow_close_delimited = true
   [accounts.billing]
@@ -34,6 +36,10 @@ allow_close_delimited = true
   anchor_day = 31
   anchor_month = 2
   currency = "USD"
+  [accounts.billing.tolerance]
+  quantity = 3
+  amount = "0.05"
+  percent = "0.5"
   [accounts.meters.credits]
   quota = 10000
   resets = "period"
@@ -72,9 +78,11 @@ def test_everything_said_of_an_account_arrives(loaded: Loaded, tmp_path: Path) -
         "nellie",
         "https://usage.example/nellie",
     )
-    assert (account.zone, account.poll_every) == (ZoneInfo("America/New_York"), timedelta(seconds=90))
+    assert account.zone == ZoneInfo("America/New_York")
+    assert (account.poll_every, account.poll_every_min) == (timedelta(seconds=90), timedelta(seconds=45))
+    assert account.tolerance == Tolerance(3, Decimal("0.05"), Decimal("0.5"))
     assert account.billing == Billing(PeriodKind.YEARLY, 31, 2, "USD")
-    assert account.terms == {"credits": MeterTerms(Quota(10_000), Resets.PERIOD, Decimal("0.004"))}
+    assert account.terms == {"credits": MeterTerms(Quota(10_000), Resets.PERIOD, (Price(Decimal("0.004")),))}
     assert account.allow_close_delimited
     assert account.key_source == KeySource(file=tmp_path / "keys/nellie")
 
@@ -156,6 +164,55 @@ def test_interval_spares_the_provider(
     outcome: Callable[..., str], base_url: str, interval: str, fault: str | None
 ) -> None:
     assert (fault or "accepted") in outcome(f'{ACCOUNT}base_url = "{base_url}"\npoll_every = "{interval}"\n')
+
+
+@pytest.mark.parametrize(
+    ("base_url", "intervals", "fault"),
+    [
+        ("https://api.nelliewriter.com", ("5m", "10s"), None),
+        ("https://api.nelliewriter.com", ("5m", "5m"), None),
+        ("https://api.nelliewriter.com", ("5m", "9s"), 'poll_every_min must be from 10s to poll_every, 5m; found "9s"'),
+        ("https://api.nelliewriter.com", ("5m", "6m"), 'poll_every_min must be from 10s to poll_every, 5m; found "6m"'),
+        ("http://127.0.0.1:9", ("5m", "1s"), None),
+        ("http://127.0.0.1:9", ("5m", "0s"), 'poll_every_min must be from 1s to poll_every, 5m; found "0s"'),
+    ],
+    ids=str,
+)
+def test_shortest_interval_spares_the_provider_and_is_not_the_longer_one(
+    outcome: Callable[..., str], base_url: str, intervals: tuple[str, str], fault: str | None
+) -> None:
+    longest, shortest = intervals
+    text = f'{ACCOUNT}base_url = "{base_url}"\npoll_every = "{longest}"\npoll_every_min = "{shortest}"\n'
+
+    assert (fault or "accepted") in outcome(text)
+
+
+def test_interval_out_of_range_sets_off_no_complaint_about_the_shorter_one(refused: Refused) -> None:
+    assert "poll_every_min" not in refused(f'{ACCOUNT}poll_every = "1s"\npoll_every_min = "5s"\n')
+
+
+@pytest.mark.parametrize(
+    ("base_url", "longest", "seconds"),
+    [
+        ("https://api.nelliewriter.com", "5m", 30),
+        ("https://api.nelliewriter.com", "24h", 8640),
+        ("https://api.nelliewriter.com", "60s", 10),
+        ("https://api.nelliewriter.com", "10s", 10),
+        ("http://127.0.0.1:9", "95s", 9),
+        ("http://127.0.0.1:9", "1s", 1),
+    ],
+    ids=str,
+)
+def test_shortest_interval_is_a_tenth_in_whole_seconds_unless_said(
+    loaded: Loaded, base_url: str, longest: str, seconds: int
+) -> None:
+    account = loaded(f'{ACCOUNT}base_url = "{base_url}"\npoll_every = "{longest}"\n').accounts[0]
+
+    assert account.poll_every_min == timedelta(seconds=seconds)
+
+
+def test_nothing_is_tolerated_unless_said(loaded: Loaded) -> None:
+    assert loaded(ACCOUNT).accounts[0].tolerance == Tolerance()
 
 
 def test_quota_is_kept_in_the_meters_smallest_unit() -> None:

@@ -21,13 +21,17 @@ def test_tables_come_before_what_they_contain() -> None:
 
 
 def test_names_of_a_table_are_its_own_only() -> None:
-    assert names_in(ConfigFile, ("accounts", "[]", "meters", "*")) == ("quota", "resets", "price")
+    assert names_in(ConfigFile, ("accounts", "[]", "meters", "*")) == ("quota", "resets", "price", "prices")
 
 
 @pytest.mark.parametrize(
     ("path", "pattern"),
     [
         (("accounts", 7, "meters", "credits", "quota"), ("accounts", "[]", "meters", "*", "quota")),
+        (
+            ("accounts", 7, "meters", "credits", "prices", 0, "tiers", 1, "up_to"),
+            ("accounts", "[]", "meters", "*", "prices", "[]", "tiers", "[]", "up_to"),
+        ),
         (("accounts", 7, "surprise"), ("accounts", "[]", "surprise")),
         (("http",), ("http",)),
     ],
@@ -44,6 +48,7 @@ def test_indices_and_chosen_names_are_made_generic(path: SettingPath, pattern: N
         (("accounts", "[]"), "[[accounts]]"),
         (("accounts", "[]", "billing"), "[accounts.billing]"),
         (("accounts", "[]", "meters", "*"), "[accounts.meters.NAME]"),
+        (("accounts", "[]", "meters", "*", "prices", "[]"), "[[accounts.meters.NAME.prices]]"),
     ],
     ids=str,
 )

@@ -143,7 +143,7 @@ def test_sound_settings_have_no_warning(loaded: Loaded) -> None:
         ),
         (
             f'{ACCOUNT}[accounts.meters.credits]\nprice = "0.004"',
-            "account a: a price is given but no billing.currency; amounts will be without a currency",
+            "account a: a price is given but no billing.currency; no amounts can be told",
         ),
     ],
     ids=["accounts", "interval", "currency"],
@@ -176,7 +176,7 @@ def test_zones_are_known_on_a_machine_without_any(loaded: Loaded) -> None:
 def many_accounts(count: int) -> str:
     return "\n".join(
         f'[[accounts]]\nname = "nellie-{number}"\nprovider = "nellie"\napi_key = {{ env = "KEY_{number}" }}\n'
-        'timezone = "Europe/Berlin"\n[accounts.billing]\nperiod = "monthly"\nanchor_day = 15\n'
+        'timezone = "Europe/Berlin"\n[accounts.billing]\nperiod = "monthly"\nanchor_day = 15\ncurrency = "EUR"\n'
         '[accounts.meters.credits]\nquota = 10000\nprice = "0.004"\n'
         for number in range(count)
     )
@@ -196,7 +196,7 @@ def test_last_of_a_thousand_accounts_is_found_in_no_time(refused: Refused) -> No
     started = time.process_time()
     message = refused(text)
 
-    assert f"line {999 * 12 + 2}: accounts[999].name must be unique" in message
+    assert f"line {999 * 13 + 2}: accounts[999].name must be unique" in message
     assert time.process_time() - started < 2
 
 

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
-from decimal import Decimal
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +20,8 @@ Refused = Callable[..., str]
 
 ACCOUNT = '[[accounts]]\nname = "a"\nprovider = "nellie"\n'
 METER = ACCOUNT + "[accounts.billing]\nperiod = 'monthly'\n[accounts.meters.credits]\n"
+PRICED = METER.replace("[accounts.meters", "currency = 'EUR'\n[accounts.meters")
+TOLERANCE = ACCOUNT + "[accounts.billing.tolerance]\n"
 
 
 @pytest.mark.parametrize(
@@ -81,8 +82,32 @@ METER = ACCOUNT + "[accounts.billing]\nperiod = 'monthly'\n[accounts.meters.cred
         ),
         (
             ACCOUNT + "billing.currency = 'eur'",
-            'line 4: accounts[0].billing.currency must be three capitals (ISO 4217) such as "EUR"; found "eur"',
+            'line 4: accounts[0].billing.currency must be a currency of ISO 4217 such as "EUR"; found "eur"; '
+            "did you mean EUR?",
         ),
+        (ACCOUNT + "billing.currency = 'EURO'", 'such as "EUR"; found "EURO"; did you mean EUR?'),
+        (ACCOUNT + "billing.currency = 'XAU'", 'such as "EUR"; found "XAU"; did you mean XAD or XAF?'),
+        (ACCOUNT + "billing.currency = 'US$'", 'such as "EUR"; found "US$"; did you mean USD or USN?'),
+        (ACCOUNT + "billing.currency = 'DLR'", 'such as "EUR"; found "DLR"; did you mean'),
+        (ACCOUNT + "billing.currency = '€'", 'must be a currency of ISO 4217 such as "EUR"; found "€"'),
+        (ACCOUNT + "billing.currency = 978", "line 4: accounts[0].billing.currency must be text in quotes; found 978"),
+        (
+            TOLERANCE + "quantity = -1",
+            "line 5: accounts[0].billing.tolerance.quantity must be a whole number from 0 to 9223372036854775807; "
+            "found -1",
+        ),
+        (TOLERANCE + "quantity = 0.5", "must be a whole number from 0 to 9223372036854775807; found 0.5"),
+        (
+            TOLERANCE + "amount = 0.05",
+            'line 5: accounts[0].billing.tolerance.amount must be an exact decimal in quotes such as "0.01"; '
+            "found 0.05",
+        ),
+        (
+            TOLERANCE + "percent = '100.1'",
+            'line 5: accounts[0].billing.tolerance.percent must be from 0 to 100; found "100.1"',
+        ),
+        (TOLERANCE + "percent = '5%'", 'must be an exact decimal in quotes such as "0.5"; found "5%"'),
+        (ACCOUNT + "poll_every_min = 30", "line 4: accounts[0].poll_every_min must be a duration in quotes"),
         (
             METER + "quota = -1",
             "line 7: accounts[0].meters.credits.quota must be a whole number from 0 to 2^63 - 1, or "
@@ -111,6 +136,38 @@ METER = ACCOUNT + "[accounts.billing]\nperiod = 'monthly'\n[accounts.meters.cred
         (METER + "price = '1e-3'", 'such as "0.004"; found "1e-3"'),
         (METER + "price = 'NaN'", 'such as "0.004"; found "NaN"'),
         (METER + "price = '1,5'", 'such as "0.004"; found "1,5"'),
+        (
+            METER + "prices = '0.004'",
+            "line 7: accounts[0].meters.credits.prices must be a list: write [[accounts.meters.NAME.prices]], with "
+            "two brackets",
+        ),
+        (METER + "prices = ['0.004']", "prices[0] must be a table, as under [[accounts.meters.NAME.prices]]"),
+        (
+            METER + "[[accounts.meters.credits.prices]]\nper_unit = 0.004",
+            'line 8: accounts[0].meters.credits.prices[0].per_unit must be an exact decimal in quotes such as "0.004"; '
+            "found 0.004",
+        ),
+        (
+            METER + "[[accounts.meters.credits.prices]]\nvalid_form = 2026-07-01",
+            "line 8: accounts[0].meters.credits.prices[0].valid_form is unknown; did you mean valid_from?",
+        ),
+        (
+            METER + "[[accounts.meters.credits.prices]]\nvalid_from = 2026-07-01T00:00:00Z",
+            "prices[0].valid_from must be a date such as 2026-07-01; found 2026-07-01 00:00:00+00:00",
+        ),
+        (METER + "prices = [{ valid_from = '20260701' }]", 'must be a date such as 2026-07-01; found "20260701"'),
+        (METER + "prices = [{ valid_from = '2026-02-30' }]", 'must be a date such as 2026-07-01; found "2026-02-30"'),
+        (METER + "prices = [{ valid_from = 2026 }]", "must be a date such as 2026-07-01; found 2026"),
+        (METER + "prices = [{ included = '5' }]", 'must be a whole number from 0 to 9223372036854775807; found "5"'),
+        (METER + "prices = [{ mode = 'volumes' }]", 'must be one of graduated, volume; found "volumes"; did you mean'),
+        (METER + "prices = [{ minimum = 10 }]", 'must be an exact decimal in quotes such as "10.00"; found 10'),
+        (METER + "prices = [{ tiers = 5 }]", "write [[accounts.meters.NAME.prices.tiers]], with two brackets"),
+        (
+            METER + "prices = [{ tiers = [{ up_to = 0, per_unit = '1' }] }]",
+            "line 7: accounts[0].meters.credits.prices[0].tiers[0].up_to must be a whole number from 1 to "
+            "9223372036854775807; found 0",
+        ),
+        (METER + "prices = [{ tiers = [{ up_to = 5 }] }]", "prices[0].tiers[0].per_unit is required"),
     ],
     ids=lambda value: value.splitlines()[-1][:60],
 )  # fmt: skip
@@ -153,10 +210,21 @@ def test_quota_for_life_is_told_from_one_of_a_period(loaded: Loaded) -> None:
 
 @pytest.mark.parametrize("price", ["0", "0.004", "1.10", "123456789012345.000000000000000001"], ids=str)
 def test_price_is_exact_to_the_digit(loaded: Loaded, price: str) -> None:
-    found = loaded(f"{METER}price = '{price}'").accounts[0].terms["credits"].price
+    (found,) = loaded(f"{PRICED}price = '{price}'").accounts[0].terms["credits"].prices
 
-    assert isinstance(found, Decimal)
-    assert str(found) == price
+    assert str(found.per_unit) == price
+
+
+@pytest.mark.parametrize("percent", ["0", "100", "100.00", "0.5"], ids=str)
+def test_tolerance_in_percent_is_exact(loaded: Loaded, percent: str) -> None:
+    assert str(loaded(f"{TOLERANCE}percent = '{percent}'").accounts[0].tolerance.percent) == percent
+
+
+@pytest.mark.parametrize("written", ["2026-07-01", "'2026-07-01'"], ids=["date", "text"])
+def test_day_of_a_price_may_be_a_date_or_text(loaded: Loaded, written: str) -> None:
+    settings = loaded(f"{PRICED}prices = [{{ valid_from = {written}, per_unit = '0.004' }}]")
+
+    assert settings.accounts[0].terms["credits"].prices[0].valid_from == date(2026, 7, 1)
 
 
 def test_what_is_not_said_has_its_default(loaded: Loaded) -> None:
@@ -190,7 +258,7 @@ def test_any_value_anywhere_is_settings_or_an_explained_fault(
     outcome: Callable[..., str], place: tuple[str, ...], value: Any
 ) -> None:
     for part in reversed(["credits" if part == "*" else part for part in place]):
-        value = {part: value}
+        value = [value] if part == "[]" else {part: value}
     account = {"name": "a", "provider": "nellie", **value}
     message = outcome("", {"COLLECTOR_ACCOUNTS": json.dumps([account])})
 

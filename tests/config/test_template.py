@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
@@ -25,11 +26,18 @@ def test_template_is_valid_with_every_setting_switched_on(loaded: Loaded) -> Non
 
 def test_every_line_that_is_switched_off_is_valid_alone(loaded: Loaded) -> None:
     text = template()
-    needs_a_period = {"quota", "anchor_day"}
+    needs_another = {"quota", "anchor_day", "price"}
     for match in _SWITCHED_OFF.finditer(text):
         line = text[match.end() :].partition("\n")[0]
-        if line.split(" ")[0] not in needs_a_period:
+        if line.split(" ")[0] not in needs_another:
             loaded(text[: match.start()] + text[match.end() :])
+
+
+def test_list_of_prices_is_valid_as_it_is_explained(loaded: Loaded) -> None:
+    text = _SWITCHED_OFF.sub(r"\1", template().replace('  #price = "0.004"\n', ""))
+    prices = loaded(text.replace("  #   ", "  ")).accounts[0].terms["invocations"].prices
+
+    assert [(price.included, len(price.tiers), price.minimum) for price in prices] == [(1000, 2, Decimal("10.00"))]
 
 
 @pytest.mark.parametrize("name", _NAMES, ids=str)
@@ -38,12 +46,14 @@ def test_template_mentions_every_setting(name: str) -> None:
 
 
 def test_what_is_written_as_a_default_is_the_default(loaded: Loaded) -> None:
-    defaults = ("deadline", "workers", "allow_close_delimited", "anchor_day", "resets", "base_url")
+    defaults = ("deadline", "workers", "allow_close_delimited", "anchor_day", "resets", "base_url", "poll_every_min")
     text = re.sub(rf"^(\s*)#(?={'|'.join(defaults)})", r"\1", template(), flags=re.MULTILINE)
     plain, switched_on = loaded(template()), loaded(text)
 
     assert switched_on.collector == plain.collector
-    assert [account.base_url for account in switched_on.accounts] == [account.base_url for account in plain.accounts]
+    assert [(account.base_url, account.poll_every_min) for account in switched_on.accounts] == [
+        (account.base_url, account.poll_every_min) for account in plain.accounts
+    ]
 
 
 def test_without_any_given_there_is_an_account_of_each_provider(loaded: Loaded) -> None:

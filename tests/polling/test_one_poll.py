@@ -12,6 +12,7 @@ import pytest
 from collector.domain.accounts import Account, Agreement, MeterTerms, Resets
 from collector.domain.instants import micros_of
 from collector.domain.periods import Billing, PeriodKind
+from collector.domain.terms import fall_terms
 from collector.errors import (
     AnswerRejectedError,
     AskError,
@@ -22,7 +23,7 @@ from collector.errors import (
     TerminalAskError,
     TransientAskError,
 )
-from collector.polling.one_poll import Polled, falling_terms
+from collector.polling.one_poll import Polled
 from collector.providers import provider_named
 from collector.providers.contract import Answer, ApiRequest
 from collector.store.accounts import Lease, Refusal, claim, release
@@ -379,18 +380,18 @@ class TestFallingTerms:
     DAY = 86_400 * 1_000_000
 
     def test_meter_without_terms_may_do_anything(self) -> None:
-        assert falling_terms(Agreement(self.BERLIN), "credits").resets is Resets.UNKNOWN
+        assert fall_terms(Agreement(self.BERLIN)).of_meter("credits").resets is Resets.UNKNOWN
 
     def test_declared_resets_are_handed_on(self) -> None:
         agreement = Agreement(self.BERLIN, self.MONTHLY, {"credits": MeterTerms(resets=Resets.PERIOD)})
-        assert falling_terms(agreement, "credits").resets is Resets.PERIOD
+        assert fall_terms(agreement).of_meter("credits").resets is Resets.PERIOD
 
     def test_boundary_is_the_local_midnight_of_the_anchor_day(self) -> None:
         midnight = micros_of(datetime(2026, 7, 14, 22, tzinfo=UTC))
-        terms = falling_terms(Agreement(self.BERLIN, self.MONTHLY), "credits")
+        terms = fall_terms(Agreement(self.BERLIN, self.MONTHLY)).of_meter("credits")
         assert terms.boundary(midnight - self.DAY, midnight + self.DAY) == midnight
 
     def test_stretch_without_a_boundary_has_none(self) -> None:
         midnight = micros_of(datetime(2026, 7, 14, 22, tzinfo=UTC))
-        terms = falling_terms(Agreement(self.BERLIN, self.MONTHLY), "credits")
+        terms = fall_terms(Agreement(self.BERLIN, self.MONTHLY)).of_meter("credits")
         assert terms.boundary(midnight, midnight + self.DAY) is None

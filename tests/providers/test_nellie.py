@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from nellie_api.types import Usage
 
-from collector.domain.accounts import Meter, MeterKind
+from collector.domain.accounts import Counts, Meter, MeterKind
 from collector.domain.instants import parse_instant
 from collector.errors import AnswerRejectedError
 from collector.providers.contract import ApiRequest, Provider
@@ -30,8 +30,8 @@ def test_names_are_those_of_the_vocabulary() -> None:
 
 def test_meters_are_requests_and_credits() -> None:
     assert NELLIE.meters == (
-        Meter("requests", "requests", 0, MeterKind.COUNTER),
-        Meter("credits", "credits", 0, MeterKind.COUNTER),
+        Meter("requests", "requests", 0, MeterKind.COUNTER, Counts.REQUESTS),
+        Meter("credits", "credits", 0, MeterKind.COUNTER, Counts.CREDITS),
     )
 
 
