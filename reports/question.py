@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -36,7 +36,7 @@ class Question:
     def agreement_of(self, account: str, recorded_zone: str) -> Agreement:
         """Return what holds for ``account`` in this question, in the zone whose midnights make its days."""
         known = self.agreed_with(account, recorded_zone)
-        return known if self.zone is None else Agreement(self.zone, known.billing, known.terms)
+        return known if self.zone is None else replace(known, zone=self.zone)
 
     def agreed_with(self, account: str, recorded_zone: str) -> Agreement:
         """Return what is agreed with ``account``: its billing periods begin in its own zone, whoever asks."""

@@ -25,14 +25,16 @@ from collector.store.files import require_replaceable
 
 Cell: TypeAlias = str | int | float | bool | Decimal | datetime | None
 Row: TypeAlias = Mapping[str, Cell]
+# What only JSON can hold: lists and objects of cells, to any depth.
+Value: TypeAlias = "Cell | Sequence[Value] | Mapping[str, Value]"
 
 # What spreadsheets take for the start of a formula, the full-width forms included.
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 _BREAKS = ("\t", "\r", "\n")
 
 
-def write_json(rows: Iterable[Row], out: TextIO) -> None:
-    """Write ``rows`` as a JSON list of objects, one a line."""
+def write_json(rows: Iterable[Mapping[str, Value]], out: TextIO) -> None:
+    """Write ``rows`` as a JSON list of objects, one a line; values may be nested."""
     out.write("[")
     separator = "\n"
     for row in rows:
@@ -41,19 +43,23 @@ def write_json(rows: Iterable[Row], out: TextIO) -> None:
     out.write("]\n" if separator == "\n" else "\n]\n")
 
 
-def write_object(row: Row, out: TextIO) -> None:
+def write_object(row: Mapping[str, Value], out: TextIO) -> None:
     """Write one row as a JSON object on a line of its own."""
     out.write(_object(row) + "\n")
 
 
-def _object(row: Row) -> str:
+def _object(row: Mapping[str, Value]) -> str:
     text = json.dumps({key: _json(value) for key, value in row.items()}, ensure_ascii=False)
     # Outside of strings JSON is printable ASCII, so whatever is not printable here stands in one.
     return text if text.isprintable() else "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
 
 
-def _json(value: Cell) -> str | int | float | bool | None:
+def _json(value: Value) -> object:
     match value:
+        case Mapping():
+            return {key: _json(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_json(one) for one in value]
         case datetime():
             return format_instant(value)
         case Decimal():
@@ -77,10 +83,16 @@ def _csv(value: Cell) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return f"'{value}" if _is_formula(value) else value
+            # Also where apostrophes stand before the formula already, so that one can be taken back without a doubt.
+            return f"'{value}" if _is_formula(value.lstrip("'")) else value
         case _:
             plain = _json(value)
             return "" if plain is None else str(plain)
+
+
+def without_apostrophe(cell: str) -> str:
+    """Return the text that ``write_csv`` wrote as ``cell``."""
+    return cell[1:] if cell.startswith("'") and _is_formula(cell.lstrip("'")) else cell
 
 
 def _is_formula(text: str) -> bool:

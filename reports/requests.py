@@ -9,6 +9,7 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from collector.domain.calendar import start_of_day
+from collector.domain.requests import UNRESOLVED
 from collector.store.accounts import recorded_zones
 from collector.store.engine import Database
 from collector.store.records import request_records
@@ -32,17 +33,27 @@ def request_rows(database: Database, question: Question) -> Iterator[Row]:
     """Yield the rows of the report ``requests``: records created within the asked local dates, oldest first.
 
     Columns as in ``COLUMNS``; instants are aware UTC, ``credits_used`` int or None. By account, then by time.
+    ``status`` is the provider's word, or ``unresolved`` where the record left the list before its end.
+    """
+    for accounts, start, end in spans_of(database, question):
+        with database.read() as connection:
+            for record in request_records(connection, accounts, start, end):
+                row = {column: getattr(record, column) for column in COLUMNS}
+                yield {**row, "status": UNRESOLVED} if record.unresolved else row
+
+
+def spans_of(database: Database, question: Question) -> Iterator[tuple[list[str], datetime | None, datetime | None]]:
+    """Yield the asked accounts by name with the instants ``[start, end)`` between which their asked local dates lie.
+
+    Neighbours with the same midnights come together: a fleet in one zone is one walk.
     """
     spans = [
         (account, _span(question, question.agreement_of(account, zone).zone))
         for account, zone in sorted(recorded_zones(database).items())
         if question.accounts is None or account in question.accounts
     ]
-    # Neighbours with the same midnights are read together: a fleet in one zone is one walk.
     for (start, end), group in groupby(spans, key=lambda one: one[1]):
-        with database.read() as connection:
-            for record in request_records(connection, [account for account, _ in group], start, end):
-                yield {column: getattr(record, column) for column in COLUMNS}
+        yield [account for account, _ in group], start, end
 
 
 def _span(question: Question, zone: ZoneInfo) -> _Span:

@@ -74,7 +74,7 @@ def number(value: Cell) -> str:
         case None:
             return _UNKNOWN
         case int() | Decimal():
-            return f"{value:,}"
+            return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
         case float():
             return f"{value:,.1f}" if abs(value) >= 1 else f"{value:,.3g}"
         case _:
@@ -96,7 +96,8 @@ def moment(value: Cell) -> str:
     return value.strftime("%Y-%m-%d %H:%M:%SZ") if isinstance(value, datetime) else _UNKNOWN
 
 
-def _table(columns: Sequence[str], right: Iterable[str] = ()) -> Table:
+def plain_table(columns: Sequence[str], right: Iterable[str] = ()) -> Table:
+    """Return an empty table without lines; the columns in ``right`` are aligned there."""
     right = frozenset(right)
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for column in columns:
@@ -104,12 +105,13 @@ def _table(columns: Sequence[str], right: Iterable[str] = ()) -> Table:
     return table
 
 
-def _sheet(table: Table, figures: Iterable[str], caption: str = "") -> Sheet:
+def named_sheet(table: Table, figures: Iterable[str], caption: str = "") -> Sheet:
+    """Return the table with its figures' columns by name, and a line below it."""
     wanted = frozenset(figures)
     return Sheet(table, frozenset(i for i, one in enumerate(table.columns) if one.header in wanted), caption)
 
 
-def _meter(row: Row) -> Text:
+def meter_name(row: Row) -> Text:
     """Return the meter's name, and its unit where that is another word."""
     meter, unit = row["meter"], row["unit"]
     return plain(meter if unit in {None, meter} else f"{meter} ({unit})")
@@ -119,7 +121,7 @@ def _names(rows: Iterable[Row]) -> Iterator[tuple[Text, Text, Row]]:
     """Yield account, meter and row; the names are bright only where a new meter begins."""
     before: tuple[Cell, Cell] | None = None
     for row in rows:
-        account, meter = plain(row["account"]), _meter(row)
+        account, meter = plain(row["account"]), meter_name(row)
         if (row["account"], row["meter"]) == before:
             account.stylize("dim")
             meter.stylize("dim")
@@ -129,26 +131,28 @@ def _names(rows: Iterable[Row]) -> Iterator[tuple[Text, Text, Row]]:
 
 def daily_table(rows: Iterable[Row]) -> Sheet:
     """Return the report ``daily``: bounds where they are wider than the figure, notes, and a total for each meter."""
-    table = _table(("account", "meter", "day", "usage", "between", "notes"), ("usage", "between"))
+    table = plain_table(("account", "meter", "day", "usage", "between", "notes"), ("usage", "between"))
     for _, group in groupby(rows, key=lambda row: (row["account"], row["meter"])):
         usages: list[int | Decimal] = []
         for account, meter, row in _names(group):
-            usage, notes = row["usage"], Text(", ".join(_notes(row)))
-            table.add_row(account, meter, plain(row["day"]), number(usage), _between(row), notes)
+            usage, notes = row["usage"], Text(", ".join(notes_of(row)))
+            table.add_row(account, meter, plain(row["day"]), number(usage), bounds(row), notes)
             usages += [usage] if isinstance(usage, int | Decimal) else []
         if len(usages) > 1:
             table.add_row(account, meter, Text("total", style="bold"), Text(number(sum(usages)), style="bold"))
-    return _sheet(table, ("day", "usage", "between"))
+    return named_sheet(table, ("day", "usage", "between"))
 
 
-def _between(row: Row) -> str:
+def bounds(row: Row) -> str:
+    """Return what the usage can have been, where that is more than one figure."""
     lower, upper = row["lower"], row["upper"]
     if lower == upper:
         return ""
     return f"≥ {number(lower)}" if upper is None else f"{number(lower)}…{number(upper)}"
 
 
-def _notes(row: Row) -> Iterator[str]:
+def notes_of(row: Row) -> Iterator[str]:
+    """Yield what must be known to judge a day's figures, in words."""
     if row["partial"]:
         yield "part of the day"
     if row["coverage"] != 1:
@@ -165,7 +169,7 @@ def _notes(row: Row) -> Iterator[str]:
 def burn_table(rows: Iterable[Row]) -> Sheet:
     """Return the report ``burn``, and below it the instant at which the windows end."""
     figures = ("usage", "per day", "observed")
-    table = _table(("account", "meter", "window", *figures), figures)
+    table = plain_table(("account", "meter", "window", *figures), figures)
     ends = set()
     for account, meter, row in _names(rows):
         table.add_row(
@@ -178,7 +182,7 @@ def burn_table(rows: Iterable[Row]) -> Sheet:
         )
         ends.add(row["window_end"])
     instants = sorted(one for one in ends if isinstance(one, datetime))
-    return _sheet(table, ("window", *figures), _ends(instants))
+    return named_sheet(table, ("window", *figures), _ends(instants))
 
 
 def _ends(instants: Sequence[datetime]) -> str:
@@ -192,17 +196,17 @@ def _ends(instants: Sequence[datetime]) -> str:
 def exhaustion_table(rows: Iterable[Row]) -> Sheet:
     """Return the report ``exhaustion``: the outlook in words."""
     figures = ("used", "quota", "left")
-    table = _table(("account", "meter", *figures, "outlook"), figures)
+    table = plain_table(("account", "meter", *figures, "outlook"), figures)
     for row in rows:
         table.add_row(
             plain(row["account"]),
-            _meter(row),
+            meter_name(row),
             number(row["used"]),
             number(row["quota"]),
             number(row["remaining"]),
             plain(outlook(row)),
         )
-    return _sheet(table, figures)
+    return named_sheet(table, figures)
 
 
 def outlook(row: Row) -> str:
@@ -245,7 +249,7 @@ def _percent(value: Cell) -> str:
 
 def requests_table(rows: Iterable[Row]) -> Sheet:
     """Return the report ``requests``: when each was made, to the minute in UTC, and how long it took."""
-    table = _table(("account", "request", "status", "created", "took", "credits"), ("took", "credits"))
+    table = plain_table(("account", "request", "status", "created", "took", "credits"), ("took", "credits"))
     for row in rows:
         created = row["created_at"]
         table.add_row(
@@ -256,7 +260,7 @@ def requests_table(rows: Iterable[Row]) -> Sheet:
             _took(created, row["completed_at"]),
             number(row["credits_used"]),
         )
-    return _sheet(table, ("created", "took", "credits"))
+    return named_sheet(table, ("created", "took", "credits"))
 
 
 def _took(created: Cell, completed: Cell) -> str:
@@ -269,9 +273,26 @@ def _took(created: Cell, completed: Cell) -> str:
     return f"{sign}{hours}:{minutes:02}:{seconds:02}"
 
 
+def gaps_table(rows: Iterable[Row]) -> Sheet:
+    """Return the report ``requests --gaps``: how many requests were missed, when they were made, and at which poll."""
+    table = plain_table(("account", "poll", "missed", "made after", "made before", "credits unexplained"), ("missed",))
+    for row in rows:
+        unknown = "?" if row["missed_before"] is not None and row["missed_requests"] is None else None
+        table.add_row(
+            plain(row["account"]),
+            moment(row["polled_at"]),
+            unknown or number(row["missed_requests"]),
+            moment(row["missed_after"]),
+            moment(row["missed_before"]),
+            number(row["unexplained"]),
+        )
+    return named_sheet(table, ("poll", "missed", "made after", "made before", "credits unexplained"))
+
+
 TABLES: dict[str, Callable[[Iterable[Row]], Sheet]] = {
     "daily": daily_table,
     "burn": burn_table,
     "exhaustion": exhaustion_table,
     "requests": requests_table,
+    "requests --gaps": gaps_table,
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,16 +17,18 @@ from collector.domain.instants import micros_of
 from collector.domain.periods import Billing, PeriodKind
 from collector.domain.quota import Used, allowance_at
 from collector.domain.requests import RequestRecord
-from collector.polling.one_poll import falling_terms
+from collector.domain.terms import fall_terms
 from collector.store.accounts import AccountRow, Lease, claim, register
 from collector.store.engine import Database
+from collector.store.entries import Entry, Plan, Stored
 from collector.store.reading import MeterRow
-from collector.store.writing import Entry, Plan, Stored, record_poll
+from collector.store.writing import record_poll
 from reports.daily import COLUMNS, daily_deltas
 from reports.frames import frame_of
 from reports.question import Question
 from reports.standing import QuotaStanding
 from reports.windows import SCHEMA
+from tests.reports.finance_ledger import fill
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 MONTHLY = Billing(PeriodKind.MONTHLY)
@@ -73,7 +77,7 @@ class Ledger:
             finished_at=at,
             outcome="ok",
             counters=value if isinstance(value, Mapping) else {"credits": value},
-            terms={one.name: falling_terms(configured.agreement, one.name) for one in meters},
+            terms={one.name: fall_terms(configured.agreement).of_meter(one.name) for one in meters},
             gap_after=changes.pop("gap_after", timedelta(hours=12)),
             **changes,
         )
@@ -95,6 +99,25 @@ def ledger(sqlite_database: Database, make_account: Callable[..., Account]) -> L
     found = Ledger(sqlite_database, make_account)
     found.open()
     return found
+
+
+@pytest.fixture(scope="session")
+def finance(
+    upgraded_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, make_account: Callable[..., Account]
+) -> Iterator[Ledger]:
+    """A ledger as finance meets it, see ``finance_ledger``; only to be read."""
+    path = tmp_path_factory.mktemp("finance") / "usage.db"
+    shutil.copy(upgraded_sqlite, path)
+    found = Ledger(Database(f"sqlite:///{path}"), make_account)
+    fill(found)
+    yield found
+    found.database.close()
+
+
+@pytest.fixture
+def any_ledger(database: Database, make_account: Callable[..., Account]) -> Ledger:
+    """An empty ledger without accounts; the test runs once per engine."""
+    return Ledger(database, make_account)
 
 
 @pytest.fixture(scope="session")

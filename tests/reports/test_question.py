@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from collector.domain.accounts import Agreement
+from collector.domain.accounts import Agreement, MeterTerms, Quota, Tolerance
 from collector.domain.periods import Billing, PeriodKind
 from reports.question import Question
 
@@ -42,7 +43,13 @@ def test_unknown_account_has_its_recorded_zone_and_no_terms() -> None:
 
 def test_asked_zone_makes_the_days() -> None:
     asked = Question(NOW, {"one": AGREED}, zone=TOKYO)
-    assert asked.agreement_of("one", "UTC") == Agreement(TOKYO, AGREED.billing)
+    assert asked.agreement_of("one", "UTC").zone == TOKYO
+
+
+def test_asked_zone_changes_nothing_else_that_was_agreed() -> None:
+    agreed = replace(AGREED, terms={"credits": MeterTerms(Quota(5))}, tolerance=Tolerance(quantity=2))
+    asked = Question(NOW, {"one": agreed}, zone=TOKYO)
+    assert replace(asked.agreement_of("one", "UTC"), zone=BERLIN) == agreed
 
 
 def test_asked_zone_moves_no_billing_period() -> None:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.errors import CollectorError, UsageError
-from reports.rendering import Cell, whole_file, write_csv, write_json, write_object
+from reports.rendering import Cell, whole_file, without_apostrophe, write_csv, write_json, write_object
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TEXT = st.text(st.characters(codec=None))
@@ -89,6 +89,11 @@ class TestJson:
         rows: list[dict[str, Cell]] = [{"one": number} for number in range(count)]
         written = as_json(*rows)
         assert (len(json.loads(written)), written.count("\n")) == (count, count + 2 if count else 1)
+
+    def test_lists_and_objects_are_nested(self) -> None:
+        out = io.StringIO()
+        write_json([{"days": [{"at": NOON, "used": (Decimal("0.10"), None)}]}], out)
+        assert json.loads(out.getvalue()) == [{"days": [{"at": "2026-03-02T12:00:00Z", "used": ["0.10", None]}]}]
 
     def test_object_is_one_line(self) -> None:
         out = io.StringIO()
@@ -274,3 +279,11 @@ class TestWholeFile:
                 two.write("two")
             assert path.read_text() == "two"
         assert ([entry.name for entry in tmp_path.iterdir()], path.read_text()) == (["report.csv"], "one")
+
+
+@given(text=st.text(alphabet="'=+-@a \t\u200b\uff1d", max_size=6))
+def test_an_apostrophe_of_ours_can_be_taken_back(text: str) -> None:
+    out = io.StringIO(newline="")
+    write_csv([{"cell": text}], ["cell"], out)
+    written = list(csv.reader(io.StringIO(out.getvalue(), newline="")))[1:]
+    assert without_apostrophe(written[0][0] if written and written[0] else "") == text

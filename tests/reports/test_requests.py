@@ -90,3 +90,10 @@ def test_ends_of_the_calendar_are_survived(listed: Ledger, zone: str, span: dict
 def test_account_without_records_has_no_rows(ledger: Ledger) -> None:
     ledger.poll(MIDNIGHT, 5)
     assert ids(ledger) == []
+
+
+def test_a_request_that_left_the_list_before_its_end_is_shown_as_unresolved(ledger: Ledger, record: Record) -> None:
+    ledger.poll(MIDNIGHT, 1, requests=[record("a", "processing", MIDNIGHT)], requests_meter="credits")
+    ledger.poll(MIDNIGHT + HOUR, 1, requests_meter="credits")
+    question = ledger.question(NOW)
+    assert [row["status"] for row in request_rows(ledger.database, question)] == ["unresolved"]

@@ -59,7 +59,26 @@ def asking(**changes: Cell) -> Row:
     }  # fmt: skip
 
 
-ROWS: dict[str, Any] = {"daily": daily, "burn": burning, "exhaustion": ending, "requests": asking}
+def missing(**changes: Cell) -> Row:
+    return {
+        "account": "nellie-prod", "polled_at": NOON, "missed_requests": 12, "missed_after": NOON,
+        "missed_before": NOON + timedelta(minutes=5), "new_requests": 20, "listed_requests": 20, "unexplained": 3000,
+        **changes,
+    }  # fmt: skip
+
+
+ROWS: dict[str, Any] = {
+    "daily": daily, "burn": burning, "exhaustion": ending, "requests": asking, "requests --gaps": missing,
+}  # fmt: skip
+
+
+class TestGaps:
+    def test_tell_how_many_requests_were_missed_and_when(self) -> None:
+        line = shown(TABLES["requests --gaps"]([missing()]), 160).splitlines()[1]
+        assert " ".join(line.split()).endswith(" 12 2026-03-02 12:00:00Z 2026-03-02 12:05:00Z 3,000")
+
+    def test_of_a_number_nobody_knows_say_so(self) -> None:
+        assert " ?  " in shown(TABLES["requests --gaps"]([missing(missed_requests=None)]), 160)
 
 
 class TestAnyTable:
