@@ -6,8 +6,11 @@ PYTHON ?=
 PYTEST ?=
 UPGRADE ?=
 BIN := .venv/bin
+# A worker that has nothing left to do takes over from another. WORKERS=0 runs the tests one after another.
+WORKERS ?= auto
+SPREAD := -n $(WORKERS) --dist worksteal
 # Tests that measure time; being measured slows them, so they run apart.
-TIMED := within_50_ms
+TIMED := little_longer_than
 
 # What belongs to another environment must not leak into this one.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -25,7 +28,7 @@ simulate: bootstrap ## Keep the simulated APIs of `make run` answering, until Ct
 	@$(BIN)/python -I -m collector.app.demonstration
 
 test: bootstrap ## Run the whole test suite; make test PYTEST='-k daily' runs a part
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest $(SPREAD) $(PYTEST)
 
 lint: bootstrap ## Look for mistakes and broken house rules (ruff)
 	@$(BIN)/ruff check
@@ -46,7 +49,7 @@ format-check: bootstrap ## Say which files are not formatted
 coverage: bootstrap ## Run the tests and hold the coverage: 95 % overall, 100 % of collector/domain
 	@$(BIN)/coverage erase
 	@$(BIN)/python -m pytest --quiet -k '$(TIMED)'
-	@$(BIN)/coverage run -m pytest -k 'not $(TIMED)' $(PYTEST)
+	@$(BIN)/coverage run -m pytest $(SPREAD) -k 'not $(TIMED)' $(PYTEST)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --fail-under=95
 	@$(BIN)/coverage report --include='collector/domain/*' --fail-under=100
@@ -59,5 +62,5 @@ wheel: bootstrap ## Build the wheel into dist/
 	@$(BIN)/python -m hatchling build --target wheel
 
 clean: ## Remove what was built and cached; .venv, settings and databases stay
-	@rm -rf build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .focus-validator .focus-validator.lock
 	@find collector reports migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -41,7 +41,8 @@ def fill(path: Path, count: int, days: int, every: int) -> None:
             "INSERT INTO account (id, name, provider, timezone) VALUES (?, ?, 'nected', 'UTC')", (meter, f"a{meter:04}")
         )
         connection.execute(
-            "INSERT INTO meter (id, account, name, unit, scale, kind) VALUES (?, ?, 'm', 'm', 0, 'counter')",
+            "INSERT INTO meter (id, account, name, unit, scale, kind, counts)"
+            " VALUES (?, ?, 'm', 'm', 0, 'counter', 'requests')",
             (meter, meter),
         )
         rows = []

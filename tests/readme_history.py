@@ -47,8 +47,10 @@ timezone = "Europe/Berlin"
   [accounts.billing]
   period = "monthly"
   anchor_day = 15
+  currency = "EUR"
   [accounts.meters.credits]
   quota = 700000
+  price = "0.004"
 
 [[accounts]]
 name = "nected"
@@ -58,6 +60,12 @@ poll_every = "1h"
 timezone = "Europe/Berlin"
 """
 
+# The provider's week, as New York's clock counts it.
+_INVOICE = """\
+account,meter,period_start,period_end,quantity,amount,currency
+nected,invocations,2026-10-05,2026-10-12,28471,,
+"""
+
 
 @contextmanager
 def example_folder() -> Iterator[None]:
@@ -65,6 +73,7 @@ def example_folder() -> Iterator[None]:
     with tempfile.TemporaryDirectory() as name, chdir(name), time_machine.travel(FIRST, tick=False) as clock:
         with Simulator(now=lambda: datetime.now(UTC), seed=7, workload=Workload()) as simulator:
             Path("collector.toml").write_text(_SETTINGS.format(url=simulator.url))
+            Path("invoice.csv").write_text(_INVOICE)
             _collect(clock)
         yield
 

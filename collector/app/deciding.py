@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
-from collector.app.wiring import agreements, open_database
+from collector.app.wiring import open_database
 from collector.config import Settings
-from collector.domain.accounts import Agreement
 from collector.domain.falls import FallKind, Pin
-from collector.polling.one_poll import falling_terms
 from collector.store.decisions import DecisionRow, decide, listed
 from collector.store.locating import Fall, locate
+from collector.store.refolding import hold_account
+from collector.store.terms import kept_terms
 
 
 def decide_fall(settings: Settings, fall: Fall, verdict: str, operator: str, reason: str) -> list[DecisionRow]:
@@ -23,10 +22,17 @@ def decide_fall(settings: Settings, fall: Fall, verdict: str, operator: str, rea
     database = open_database(settings)
     try:
         with database.write() as connection:
-            row, at = locate(connection, fall)
-            known = agreements(settings).get(row.account) or Agreement(ZoneInfo(row.timezone))
+            hold_account(connection, locate(connection, fall)[0].account_id)
+            row, at = locate(connection, fall)  # as it stands now that nobody else can change it
             pin = Pin(FallKind(verdict), f"operator:{operator}", reason)
-            decide(connection, row.id, at, pin, falling_terms(known, row.name), datetime.now(UTC))
+            decide(
+                connection,
+                row.id,
+                at,
+                pin,
+                kept_terms(connection, row.account_id).of_meter(row.name),
+                datetime.now(UTC),
+            )
         with database.read() as connection:
             return listed(connection, [row.account], [row.name])
     finally:

@@ -29,6 +29,7 @@ from collector.config.loading import FILE_NAME
 from collector.errors import CollectorError
 from collector.store.engine import Database
 from collector.store.revision import upgrade
+from collector.store.terms import bring_terms
 from reports import burn_rate, daily, exhaustion
 from reports.catalogue import burn, exhaustion_dates
 from reports.catalogue import daily as daily_usage
@@ -76,10 +77,11 @@ def first_run(folder: Path, environ: Mapping[str, str], clock: SystemClock, pace
 
 
 def _upgraded(choice: Choice) -> Database:
-    """Return the database at the newest schema; it is created if it is missing."""
+    """Return the database at the newest schema and under the settings' terms; it is created if it is missing."""
     database = Database(choice.settings.database_url, pool_size=choice.settings.collector.workers + 2)
     try:
         before, after = upgrade(database)
+        bring_terms(database, agreements(choice.settings), SystemClock().now())
     except CollectorError:
         database.close()
         raise

@@ -9,6 +9,7 @@ import structlog
 
 from collector.app.troubles import Troubles
 from collector.domain.accounts import Account
+from collector.domain.instants import format_instant, instant_of
 from collector.errors import CollectorError
 from collector.polling.one_poll import INTERRUPTED, Polled
 
@@ -26,6 +27,7 @@ class PollingLog:
         self._faults = Troubles(monotonic)
         self._delays = Troubles(monotonic)
         self._reviews = Troubles(monotonic)
+        self._overruns = Troubles(monotonic)
         self._fields_told: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 
@@ -66,8 +68,29 @@ class PollingLog:
         log.debug("polled", values={name: value for name, (value, _) in polled.stored.growth.items()})
         for meter, decisions in polled.stored.decisions.items():
             log.warning("the counter fell", meter=meter, decided=decisions[-1].kind.value, reason=decisions[-1].reason)
+        self._tell_missed(account, polled)
         self._tell_flags(account, polled)
         self._tell_new_fields(account, polled)
+
+    def _tell_missed(self, account: Account, polled: Polled) -> None:
+        """Warn of requests that no list will ever show: of a stretch of such polls once, then once an hour."""
+        listing = polled.stored.listing
+        if listing.missed_before is None:
+            self._overruns.over(account.name)
+            return
+        missed = self._overruns.again(account.name, "overrun", 0 if listing.missed is None else listing.missed)
+        if missed is not None:
+            _log(account).warning(
+                "requests were missed: more were made between two polls than the provider lists",
+                missed_requests=missed,
+                **{
+                    name: None if instant is None else format_instant(instant_of(instant))
+                    for name, instant in (
+                        ("missed_after", listing.missed_after),
+                        ("missed_before", listing.missed_before),
+                    )
+                },
+            )
 
     def _tell_flags(self, account: Account, polled: Polled) -> None:
         if not polled.flags:

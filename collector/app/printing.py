@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from collector.app.polling_now import Turn
     from collector.app.spending import Verdict
     from collector.app.status import StatusRow
+    from collector.domain.digest import ListFacts
     from collector.store.decisions import DecisionRow
     from reports.rendering import Row
 
 _PIPE_WIDTH = 160
+_NOTHING_RECORDED = "nothing was recorded in this range; `collector poll` records, `collector status` tells more"
+_NOTHING = {"requests --gaps": "no poll of this range missed a request or left credits unexplained"}
 _TURN_KEYS = (
     "outcome",
     "error",
@@ -50,10 +53,10 @@ def print_report(name: str, rows: Iterable[Row], chosen: str, out: TextIO) -> No
 
 
 def _columns(name: str) -> Sequence[str]:
-    if name == "requests":
-        from reports.requests import COLUMNS
+    if name.startswith("requests"):
+        from reports import request_gaps, requests
 
-        return COLUMNS
+        return requests.COLUMNS if name == "requests" else request_gaps.COLUMNS
     from reports import burn_rate, daily, exhaustion
 
     return {"daily": daily.COLUMNS, "burn": burn_rate.COLUMNS, "exhaustion": exhaustion.COLUMNS}[name]
@@ -65,9 +68,7 @@ def _print_report_table(name: str, rows: Iterable[Row], out: TextIO) -> None:
     rows = iter(rows)
     first = next(rows, None)
     if first is None:
-        sys.stderr.write(
-            "nothing was recorded in this range; `collector poll` records, `collector status` tells more\n"
-        )
+        sys.stderr.write(f"{_NOTHING.get(name, _NOTHING_RECORDED)}\n")
         return
     print_table(TABLES[name](itertools.chain([first], rows)), out)
 
@@ -145,10 +146,23 @@ def _request_words(turn: Turn) -> Iterable[str]:
     stored, answer = turn.polled.stored, turn.polled.answer
     if stored.new_requests or stored.updated_requests:
         yield f"{stored.new_requests} new and {stored.updated_requests} changed requests"
-    if stored.missed_requests:
-        yield f"{stored.missed_requests} requests were in no list"
+    if stored.listing.missed_before is not None:
+        yield missed_words(stored.listing)
     for one in () if answer is None else answer.rejections:
         yield f"{one.where} refused: {one.reason}"
+
+
+def missed_words(listing: ListFacts) -> str:
+    """Return in words how many requests an overrun list never showed, and when they were made."""
+    from collector.domain.instants import format_instant, instant_of
+
+    count = "an unknown number of" if listing.missed is None else f"{listing.missed:,}"
+    requests = "request was" if listing.missed == 1 else "requests were"
+    after, before = (
+        "?" if one is None else format_instant(instant_of(one).replace(microsecond=0))
+        for one in (listing.missed_after, listing.missed_before)
+    )
+    return f"{count} {requests} missed, made between {after} and {before}"
 
 
 def print_decisions(found: Sequence[DecisionRow], *, as_json: bool) -> None:
@@ -182,11 +196,17 @@ def _decision_table(found: Sequence[DecisionRow]) -> object:
             plain(one.meter),
             moment(one.at),
             f"{number(one.before)} → {number(one.after)}",
-            one.kind if one.superseded_by is None else f"{one.kind} (replaced by {one.superseded_by})",
+            _what_became_of(one),
             plain(one.decided_by),
             plain(one.reason),
         )
     return table
+
+
+def _what_became_of(one: DecisionRow) -> str:
+    if one.superseded_by is not None:
+        return f"{one.kind} (replaced by {one.superseded_by})"
+    return one.kind if one.superseded_at is None else f"{one.kind} (no longer follows)"
 
 
 def print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:

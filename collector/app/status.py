@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from collector.app.list_states import ListState, list_states
 from collector.config import Settings
 from collector.domain.calendar import day_of
 from collector.domain.instants import format_instant, instant_of
 from collector.polling.one_poll import INTERRUPTED
 from collector.store.engine import Database
+from collector.store.entries import OK
 from collector.store.polls import PollingState, polling_states
 from collector.store.reading import MeterRow, meters
-from collector.store.writing import OK
 from reports.question import Question
 from reports.rendering import Cell, Row
 
@@ -38,6 +39,9 @@ class StatusRow:
             ``not configured`` (a history that nobody continues).
         flags: What the last poll found to deserve a review.
         error: What the last poll failed with.
+        missed_requests: Requests of the account's last seven days that no list will ever show; None without a list.
+        unexplained: Credits of the same days that no listed request explains, with their sign; None without a list.
+        poll_every_seconds: The interval that is kept now; None for an account that is not configured.
     """
 
     account: str
@@ -60,6 +64,9 @@ class StatusRow:
     error: str | None
     next_poll_at: datetime | None
     configured: bool
+    missed_requests: int | None = None
+    unexplained: int | None = None
+    poll_every_seconds: int | None = None
 
 
 def status_rows(settings: Settings, database: Database, question: Question) -> list[StatusRow]:
@@ -72,7 +79,19 @@ def status_rows(settings: Settings, database: Database, question: Question) -> l
     seen = {row.account for row in rows}
     wanted = [one for one in settings.accounts if question.accounts is None or one.name in question.accounts]
     empty = [_empty(one.name, one.provider, states.get(one.name)) for one in wanted if one.name not in seen]
-    return sorted([*found, *(empty if question.meters is None else [])], key=lambda one: (one.account, one.meter or ""))
+    lists = list_states(settings, database, question)
+    rows_shown = [_with_list(one, lists) for one in (*found, *(empty if question.meters is None else ()))]
+    return sorted(rows_shown, key=lambda one: (one.account, one.meter or ""))
+
+
+def _with_list(row: StatusRow, lists: Mapping[str, ListState]) -> StatusRow:
+    state = lists.get(row.account, ListState())
+    return replace(
+        row,
+        missed_requests=state.missed_requests,
+        unexplained=state.unexplained,
+        poll_every_seconds=state.poll_every_seconds,
+    )
 
 
 def _figures(database: Database, question: Question) -> dict[tuple[str, str], Mapping[str, Cell]]:
@@ -213,10 +232,15 @@ def _outlook_word(row: StatusRow) -> str:
 
 
 def explanations(rows: Sequence[StatusRow]) -> list[str]:
-    """Return what matters in words: how each quota stands, and why the last poll of an account failed."""
+    """Return what matters in words: how each quota stands, what was missed, why the last poll of an account failed."""
+    missed = {row.account: row.missed_requests for row in rows if row.missed_requests}
     failed = {row.account: row for row in rows if row.error is not None}
     quotas = [f"{row.account}/{row.meter}: {_quota_words(row)}; {row.outlook}" for row in rows if row.quota is not None]
-    return quotas + [
+    gaps = [
+        f"{name}: {count:,} requests of the last 7 days were missed; `collector report requests --gaps` shows when"
+        for name, count in missed.items()
+    ]
+    return [*quotas, *gaps] + [
         f"{name}: {'no value yet' if row.observed_at is None else f'stale since {_moment(row.observed_at)}'}; "
         f"the last poll failed: {row.error}"
         for name, row in failed.items()

@@ -22,6 +22,7 @@ from collector.store.accounts import register
 from collector.store.engine import Database
 from collector.store.reading import meters
 from collector.store.revision import require_head
+from collector.store.terms import bring_terms
 from collector.store.writing import CLOCK_IS_WRONG
 
 DISTRIBUTION = "usage-collector"
@@ -49,12 +50,15 @@ def load_settings(config: Path | None, environ: Mapping[str, str] | None = None)
 def open_database(settings: Settings) -> Database:
     """Return the configured database, which must exist and have this program's schema.
 
+    Where the settings' zones, billing periods or declarations of resets changed, falls are decided again first.
+
     Raises:
         StorageError: It is missing or cannot be used.
         RevisionError: Its schema is older or newer.
     """
     database = Database(settings.database_url, pool_size=settings.collector.workers + 2)
     require_head(database)
+    bring_terms(database, agreements(settings), SystemClock().now())
     return database
 
 
@@ -115,7 +119,7 @@ def configured_meters(settings: Settings) -> set[str]:
 
 def agreements(settings: Settings) -> dict[str, Agreement]:
     """Return what is declared, by account; no key is needed for it."""
-    return {one.name: Agreement(one.zone, one.billing, one.terms) for one in settings.accounts}
+    return {one.name: Agreement(one.zone, one.billing, one.terms, one.tolerance) for one in settings.accounts}
 
 
 def targets(database: Database, accounts: Iterable[Account]) -> list[Target]:

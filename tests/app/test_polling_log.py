@@ -11,11 +11,13 @@ import pytest
 from collector.app import logs
 from collector.app.polling_log import PollingLog
 from collector.domain.accounts import Account
+from collector.domain.digest import ListFacts
 from collector.domain.falls import Decision, FallKind
+from collector.domain.instants import micros_of
 from collector.errors import LeaseLostError
 from collector.polling.one_poll import Polled
 from collector.providers.contract import Answer
-from collector.store.writing import Stored
+from collector.store.entries import Stored
 from tests.app.timepiece import NOON, Timepiece
 
 
@@ -57,6 +59,36 @@ class Book:
 @pytest.fixture
 def book(make_account: Callable[..., Account]) -> Book:
     return Book(make_account())
+
+
+class TestMissedRequests:
+    @staticmethod
+    def overrun(missed: int | None = 12) -> Stored:
+        found = ListFacts(missed=missed, missed_after=micros_of(NOON), missed_before=micros_of(NOON) + 10**6)
+        return Stored("ok", listing=found)
+
+    def test_are_told_with_number_and_span(self, book: Book) -> None:
+        book.polled(stored=self.overrun())
+        line = book.lines[0]
+        assert (line["level"], line["missed_requests"], line["missed_after"], line["missed_before"]) == (
+            "warning", 12, "2026-03-01T12:00:00Z", "2026-03-01T12:00:01Z",
+        )  # fmt: skip
+
+    def test_of_polls_in_a_row_are_told_once(self, book: Book) -> None:
+        for _ in range(3):
+            book.polled(stored=self.overrun())
+        assert len(book.said) == 1
+
+    def test_are_told_again_after_an_hour_with_their_sum(self, book: Book) -> None:
+        for _ in range(13):
+            book.polled(stored=self.overrun())
+            book.clock.passes(300)
+        assert [line["missed_requests"] for line in book.lines] == [12, 156]
+
+    def test_after_a_complete_list_are_told_anew(self, book: Book) -> None:
+        for stored in (self.overrun(), Stored("ok"), self.overrun(None)):
+            book.polled(stored=stored)
+        assert [line["missed_requests"] for line in book.lines] == [12, 0]
 
 
 class TestFault:

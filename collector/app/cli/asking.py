@@ -18,7 +18,7 @@ def status(
     json_: Json = False,
 ) -> None:
     """Show where every meter stands: value, age, today, burn rate, quota, exhaustion, health."""
-    from collector.app.cli.reporting import require_known
+    from collector.app.cli.ledger import require_known
     from collector.app.clock import SystemClock
     from collector.app.printing import print_status
     from collector.app.status import status_rows

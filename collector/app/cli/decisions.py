@@ -32,7 +32,7 @@ def list_(
     json_: Json = False,
 ) -> None:
     """List the falls of counters and what was decided about them."""
-    from collector.app.cli.reporting import require_known
+    from collector.app.cli.ledger import require_known
     from collector.app.printing import print_decisions
     from collector.app.wiring import open_database
     from collector.store.decisions import listed
@@ -73,11 +73,15 @@ def decide(
         raise UsageError("name the fall either by its ID, or by --account, --meter and --at")
     settings = settings_of(context, config)
     fall = Fall(key, account, meter, at)
-    print_decisions(decide_fall(settings, fall, verdict.value, _operator(by), reason.strip()), as_json=json_)
+    print_decisions(decide_fall(settings, fall, verdict.value, operator_named(by), reason.strip()), as_json=json_)
 
 
-def _operator(name: str | None) -> str:
-    """Return who decides: an auditor asks for it."""
+def operator_named(name: str | None) -> str:
+    """Return who acts: an auditor asks for it.
+
+    Raises:
+        UsageError: The name is blank, or none was given and the user has none.
+    """
     if name is not None:
         if not name.strip():
             raise UsageError("--by must say who decides: it is what an auditor reads")

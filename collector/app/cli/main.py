@@ -12,7 +12,17 @@ from typing import Annotated
 
 import typer
 
-from collector.app.cli import asking, decisions, polling, reporting, setting_up
+from collector.app.cli import (
+    asking,
+    decisions,
+    exporting,
+    importing,
+    polling,
+    reporting,
+    setting_up,
+    statements,
+    verifying,
+)
 from collector.app.cli.options import Config
 from collector.errors import CollectorError
 
@@ -51,7 +61,13 @@ app.add_typer(setting_up.database, name="db")
 app.command("poll")(polling.poll)
 app.command("run")(polling.run)
 app.command("status")(asking.status)
+reporting.report.command("month")(statements.month)
+reporting.report.command("reconcile")(statements.reconcile)
 app.add_typer(reporting.report, name="report")
+app.command("close")(statements.close)
+app.command("import")(importing.import_)
+app.add_typer(exporting.export, name="export")
+app.command("verify")(verifying.verify)
 app.command("can-spend")(asking.can_spend)
 app.add_typer(decisions.resets, name="resets")
 app.command("simulate")(polling.simulate)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from collector.app.cli.ledger import ALL_DAYS, Names, Span, asked_ledger, chosen_format, written
 from collector.app.cli.options import (
     Accounts,
     Config,
@@ -21,19 +21,20 @@ from collector.app.cli.options import (
     OutputFormat,
     To,
     Zone,
-    question_of,
     settings_of,
 )
-from collector.errors import UsageError
 
 if TYPE_CHECKING:
-    from collector.config import Settings
     from collector.store.engine import Database
     from reports.question import Question
     from reports.rendering import Row
 
 report = typer.Typer(help="What the ledger says.", no_args_is_help=True)
 
+Gaps = Annotated[
+    bool,
+    typer.Option("--gaps", help="Show instead where requests were missed, or credits that no request explains."),
+]
 _Rows = Callable[["Database", "Question"], "Iterable[Row]"]
 
 
@@ -84,7 +85,7 @@ def burn(
 
         return rows_of(frame(database, question), COLUMNS)
 
-    asked = _Asked(context, config, (accounts, meters), (None, None, None), zone)
+    asked = _Asked(context, config, (accounts, meters), ALL_DAYS, zone)
     _answer("burn", asked, rows, (json_, format_, output))
 
 
@@ -108,7 +109,7 @@ def exhaustion(
 
         return rows_of(frame(database, question), COLUMNS)
 
-    asked = _Asked(context, config, (accounts, meters), (None, None, None), zone)
+    asked = _Asked(context, config, (accounts, meters), ALL_DAYS, zone)
     _answer("exhaustion", asked, rows, (json_, format_, output))
 
 
@@ -120,20 +121,22 @@ def requests(
     end: To = None,
     last: Last = None,
     zone: Zone = None,
+    gaps: Gaps = False,
     json_: Json = False,
     format_: Format = None,
     output: Output = None,
     config: Config = None,
 ) -> None:
-    """List the request records, each once, with its status."""
+    """List the request records, each once, with its status; or the polls at which some were missed."""
 
     def rows(database: Database, question: Question) -> Iterable[Row]:
+        from reports.request_gaps import gap_rows
         from reports.requests import request_rows
 
-        return request_rows(database, question)
+        return gap_rows(database, question) if gaps else request_rows(database, question)
 
     asked = _Asked(context, config, (accounts, None), (start, end, last), zone)
-    _answer("requests", asked, rows, (json_, format_, output))
+    _answer("requests --gaps" if gaps else "requests", asked, rows, (json_, format_, output))
 
 
 class _Asked:
@@ -143,8 +146,8 @@ class _Asked:
         self,
         context: typer.Context,
         config: Path | None,
-        names: tuple[list[str] | None, list[str] | None],
-        span: tuple[str | None, str | None, str | None],
+        names: Names,
+        span: Span,
         zone: str | None,
     ) -> None:
         self.context, self.config, self.names, self.span, self.zone = context, config, names, span, zone
@@ -152,43 +155,10 @@ class _Asked:
 
 def _answer(name: str, asked: _Asked, rows: _Rows, how: tuple[bool, OutputFormat | None, Path | None]) -> None:
     """Ask the ledger and write the answer as table, JSON or CSV, to the screen or to a file."""
-    from collector.app.clock import SystemClock
-    from collector.app.printing import output_stream, print_report
-    from collector.app.wiring import open_database
-    from reports.rendering import whole_file
+    from collector.app.printing import print_report
 
     json_, format_, output = how
-    if json_ and format_ not in {None, OutputFormat.JSON}:
-        raise UsageError(f"--json and --format {format_} contradict each other")
+    chosen = chosen_format(json_, format_)
     settings = settings_of(asked.context, asked.config)
-    question = question_of(settings, SystemClock().now(), names=asked.names, span=asked.span, zone=asked.zone)
-    database = open_database(settings)
-    try:
-        require_known(settings, database, question.accounts, question.meters)
-        chosen = OutputFormat.JSON if json_ else format_ or OutputFormat.TABLE
-        with nullcontext(output_stream()) if output is None else whole_file(output) as out:
-            print_report(name, rows(database, question), chosen.value, out)
-    finally:
-        database.close()
-
-
-def require_known(
-    settings: Settings, database: Database, accounts: Sequence[str] | None, meters: Sequence[str] | None
-) -> None:
-    """Refuse names that neither the settings nor the history know: an empty answer would look like no usage.
-
-    Raises:
-        UsageError: An account or a meter is unknown.
-    """
-    from collector.app.wiring import configured_meters
-    from collector.store.accounts import recorded
-
-    known = recorded(database)
-    _require_among("account", accounts, {*known, *(one.name for one in settings.accounts)})
-    _require_among("meter", meters, {*configured_meters(settings), *(name for each in known.values() for name in each)})
-
-
-def _require_among(what: str, names: Sequence[str] | None, known: set[str]) -> None:
-    for name in names or ():
-        if name not in known:
-            raise UsageError(f"no {what} is called {name!r} (known: {', '.join(sorted(known)) or 'none'})")
+    with asked_ledger(settings, asked.names, asked.span, asked.zone) as (database, question), written(output) as out:
+        print_report(name, rows(database, question), chosen, out)

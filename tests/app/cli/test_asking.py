@@ -10,7 +10,7 @@ import time_machine
 
 from collector.app.status import age_words
 from tests.app.console import NELLIE_KEY, Console
-from tests.upstream import NECTED, NELLIE, Upstream
+from tests.upstream import NECTED, NELLIE, Upstream, listed
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STATUS_KEYS = (
@@ -34,6 +34,9 @@ STATUS_KEYS = (
     "error",
     "next_poll_at",
     "configured",
+    "missed_requests",
+    "unexplained",
+    "poll_every_seconds",
 )
 
 
@@ -131,6 +134,31 @@ class TestHealth:
         row = status_of(console, "invocations")
         assert (row["health"], row["value"]) == ("failing", 1000)
         assert "rejected" in str(row["error"])
+
+    def test_tells_what_was_missed_in_the_last_seven_days(self, console: Console, upstream: Upstream) -> None:
+        upstream.listed = [listed("r-1")]
+        console.good("poll")
+        upstream.say(requests=47, credits=9250)
+        upstream.listed = [listed("r-6", createdAt="2026-02-28T11:30:00Z")]
+        console.good("poll")
+        row = status_of(console, "credits")
+        assert (row["missed_requests"], row["unexplained"]) == (4, 250)
+        assert "nellie: 4 requests of the last 7 days were missed" in console.good("status").out
+
+    def test_of_an_account_without_a_list_tells_nothing_of_one(self, console: Console) -> None:
+        console.good("poll")
+        row = status_of(console, "invocations")
+        assert (row["missed_requests"], row["unexplained"], row["poll_every_seconds"]) == (None, None, 300)
+
+    def test_tells_the_interval_that_is_kept_now(
+        self, console: Console, upstream: Upstream, clock: time_machine.Traveller
+    ) -> None:
+        for minute in range(2):
+            upstream.say(requests=1000 + 20 * minute, credits=0)
+            upstream.listed = [listed(f"r-{20 * minute + one}") for one in range(20)]
+            console.good("poll")
+            clock.shift(60)
+        assert status_of(console, "requests")["poll_every_seconds"] == 30
 
     def test_is_failing_without_any_value(self, console: Console, upstream: Upstream) -> None:
         upstream.refuse(NECTED, 401)

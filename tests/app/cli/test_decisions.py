@@ -27,6 +27,7 @@ LIST_KEYS = (
     "decided_at",
     "decided_by",
     "reason",
+    "superseded_at",
     "superseded_by",
 )
 
@@ -98,7 +99,7 @@ def test_decision_changes_the_report_at_once_and_keeps_the_old_one(
     decide(console, old["id"], verdict)
     assert usage(console) == booked
     record = {row["id"]: row for row in falls(console, "--all")}
-    assert record[old["id"]] | {"superseded_by": None} == old
+    assert record[old["id"]] | {"superseded_at": None, "superseded_by": None} == old
     successor = record[record[old["id"]]["superseded_by"]]
     assert (successor["kind"], successor["reason"], successor["at"]) == (verdict, "I know", old["at"])
 

@@ -50,11 +50,24 @@ class TestGoodPoll:
             "nellie: requests 44 (+2), credits 9,250 (+500), 2 new and 0 changed requests"
         ]
 
-    def test_tells_how_many_requests_no_list_showed(self, console: Console, upstream: Upstream) -> None:
+    def test_tells_how_many_requests_were_missed_and_when_they_were_made(
+        self, console: Console, upstream: Upstream
+    ) -> None:
         upstream.listed = [listed("r-1")]
         console.good("poll")
         upstream.say(requests=47, credits=9250)
-        assert "5 requests were in no list" in console.good("poll", "nellie").out
+        upstream.listed = [listed("r-6", createdAt="2026-02-28T11:30:00Z")]
+        assert (
+            "4 requests were missed, made between 2026-02-28T10:30:00Z and 2026-02-28T11:30:00Z"
+            in console.good("poll", "nellie").out
+        )
+
+    def test_tells_that_requests_were_missed_while_the_counter_fell(self, console: Console, upstream: Upstream) -> None:
+        upstream.listed = [listed("r-1")]
+        console.good("poll")
+        upstream.say(requests=3, credits=9250)
+        upstream.listed = [listed("r-6", createdAt="2026-02-28T11:30:00Z")]
+        assert "an unknown number of requests were missed" in console.good("poll", "nellie").out
 
     def test_tells_which_records_were_refused(self, console: Console, upstream: Upstream) -> None:
         upstream.listed = [listed("r-1"), listed("")]

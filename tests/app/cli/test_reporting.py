@@ -136,6 +136,57 @@ class TestRange:
         assert known.json("report", name, "--from", "0001-01-01", "--to", "9999-12-31") == whole
 
 
+class TestGaps:
+    @pytest.fixture
+    def overrun(self, console: Console, upstream: Upstream) -> Iterator[Console]:
+        """A command line whose third of five polls found the list overrun; the fourth lagged behind its counter."""
+        with time_machine.travel(FIRST, tick=False) as clock:
+            counted = ((1, 250, (1,)), (2, 500, (1, 2)), (9, 1250, (8, 9)), (10, 1500, (8, 9)), (10, 1500, (8, 9, 10)))
+            for number, (requests, credits, ids) in enumerate(counted):
+                clock.move_to(FIRST + number * timedelta(hours=8))
+                upstream.say(requests=requests, credits=credits)
+                upstream.listed = [
+                    listed(f"r-{one}", createdAt=(FIRST + one * timedelta(hours=1)).isoformat()) for one in ids
+                ]
+                console.good("poll", "nellie")
+            yield console
+
+    def test_have_the_polls_at_which_requests_were_missed(self, overrun: Console) -> None:
+        assert overrun.json("report", "requests", "--gaps") == [
+            {
+                "account": "nellie",
+                "polled_at": "2026-03-02T04:00:00Z",
+                "missed_requests": 5,
+                "missed_after": "2026-03-01T14:00:00Z",
+                "missed_before": "2026-03-01T20:00:00Z",
+                "new_requests": 2,
+                "listed_requests": 2,
+                "unexplained": 250,
+            }
+        ]
+
+    def test_have_the_same_columns_in_csv(self, overrun: Console) -> None:
+        rows = list(csv.reader(io.StringIO(overrun.good("report", "requests", "--gaps", "--format", "csv").out)))
+        assert rows[0] == list(overrun.json("report", "requests", "--gaps")[0])
+
+    def test_are_shown_as_a_table(self, overrun: Console) -> None:
+        assert "2026-03-02 04:00:00Z" in overrun.good("report", "requests", "--gaps").out
+
+    @pytest.mark.parametrize(
+        ("words", "expected"),
+        [
+            ("--from 2026-03-02", 1), ("--from 2026-03-03", 0), ("--to 2026-03-02", 0), ("--account nellie", 1),
+            ("--account nected", 0), ("--to 2026-03-02 --tz America/New_York", 1),
+        ],
+    )  # fmt: skip
+    def test_are_those_asked_for(self, words: str, expected: int, overrun: Console) -> None:
+        assert len(overrun.json("report", "requests", "--gaps", *words.split())) == expected
+
+    def test_that_are_none_are_said_to_be_none(self, known: Console) -> None:
+        done = known.good("report", "requests", "--gaps")
+        assert (done.out, "no poll of this range missed a request" in done.err) == ("", True)
+
+
 class TestDays:
     @staticmethod
     def days(known: Console, *words: str) -> list[str]:

@@ -1,0 +1,90 @@
+"""How a command that reads the ledger opens it, asks, and writes: the same for reports, statements and exports.
+
+Nothing heavy is imported before it is used: ``--help`` must stay quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO, TypeAlias
+
+from collector.app.cli.options import OutputFormat, question_of
+from collector.errors import UsageError
+
+if TYPE_CHECKING:
+    from collector.config import Settings
+    from collector.store.engine import Database
+    from reports.question import Question
+
+Names: TypeAlias = tuple[list[str] | None, list[str] | None]
+"""``--account`` and ``--meter``."""
+Span: TypeAlias = tuple[str | None, str | None, str | None]
+"""``--from``, ``--to`` and ``--last``."""
+
+ALL_DAYS: Span = (None, None, None)
+
+
+def chosen_format(json_: bool, format_: OutputFormat | None) -> str:
+    """Return how to write.
+
+    Raises:
+        UsageError: Two ways were asked for.
+    """
+    if json_ and format_ not in {None, OutputFormat.JSON}:
+        raise UsageError(f"--json and --format {format_} contradict each other")
+    return (OutputFormat.JSON if json_ else format_ or OutputFormat.TABLE).value
+
+
+@contextmanager
+def asked_ledger(
+    settings: Settings, names: Names, span: Span = ALL_DAYS, zone: str | None = None
+) -> Iterator[tuple[Database, Question]]:
+    """Open the database and give it with the question that a command asks.
+
+    Raises:
+        UsageError: A date, a zone, a range or a name is wrong.
+    """
+    from collector.app.clock import SystemClock
+    from collector.app.wiring import open_database
+
+    question = question_of(settings, SystemClock().now(), names=names, span=span, zone=zone)
+    database = open_database(settings)
+    try:
+        require_known(settings, database, question.accounts, question.meters)
+        yield database, question
+    finally:
+        database.close()
+
+
+@contextmanager
+def written(output: Path | None) -> Iterator[TextIO]:
+    """Give the stream to write to: the screen, or a file that appears whole."""
+    from collector.app.printing import output_stream
+    from reports.rendering import whole_file
+
+    with nullcontext(output_stream()) if output is None else whole_file(output) as out:
+        yield out
+
+
+def require_known(
+    settings: Settings, database: Database, accounts: Sequence[str] | None, meters: Sequence[str] | None
+) -> None:
+    """Refuse names that neither the settings nor the history know: an empty answer would look like no usage.
+
+    Raises:
+        UsageError: An account or a meter is unknown.
+    """
+    from collector.app.wiring import configured_meters
+    from collector.store.accounts import recorded
+
+    known = recorded(database)
+    _require_among("account", accounts, {*known, *(one.name for one in settings.accounts)})
+    _require_among("meter", meters, {*configured_meters(settings), *(name for each in known.values() for name in each)})
+
+
+def _require_among(what: str, names: Sequence[str] | None, known: set[str]) -> None:
+    for name in names or ():
+        if name not in known:
+            raise UsageError(f"no {what} is called {name!r} (known: {', '.join(sorted(known)) or 'none'})")

@@ -1,0 +1,28 @@
+"""The verb ``verify``: proves the ledger on the database at hand."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from collector.app.cli.options import Accounts, Config, Json, settings_of
+
+
+def verify(
+    context: typer.Context,
+    accounts: Accounts = None,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option("--expect", help="A head printed earlier that must be in the chain.", metavar="ACCOUNT=N:DIGEST"),
+    ] = None,
+    config: Config = None,
+    json_: Json = False,
+) -> None:
+    """Prove the ledger from its facts; exit code 7 and the rows if anything contradicts anything."""
+    from collector.app.verifying import print_verified, require_proved
+    from collector.app.verifying import verify as verified
+
+    found = verified(settings_of(context, config), accounts or None, expect or [])
+    print_verified(found, as_json=json_)
+    require_proved(found)
