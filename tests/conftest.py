@@ -62,6 +62,9 @@ class Server:
         try:
             # The suites test transactions, not PostgreSQL's durability.
             self.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+            # A transaction that a failed test left open must not keep all others waiting.
+            self.execute(f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '60s'")
+            self.execute(f"ALTER DATABASE {name} SET lock_timeout = '120s'")
             yield make_url(self._url).set(database=name).render_as_string(hide_password=False)
         finally:
             self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
