@@ -95,7 +95,10 @@ def _csv_rows(lines: Iterator[str], first: int) -> tuple[Kind, Iterator[tuple[in
     bounded = _Bounded(lines)
     reader = csv.reader(bounded, strict=True)
     records = _records(reader, bounded, first)
-    header = [one.strip() for one in next(records)[1]]
+    _, named = next(records, (first, []))
+    if not named:
+        raise UsageError(f"line {first} names no column; the first line of a CSV file names its columns: {_ways()}")
+    header = [one.strip() for one in named]
     kind = _kind_of(header, first)
     ordered: Callable[[list[str]], Cells] = itemgetter(*map(header.index, COLUMNS[kind]))
     width = len(header)

@@ -237,6 +237,10 @@ def test_half_a_character_of_json_is_refused() -> None:
     assert fault(json.dumps(cells)).startswith("line 1: request_id holds a control character or half a character")
 
 
+def test_a_file_of_one_empty_quoted_cell_names_no_column() -> None:
+    assert fault('""').startswith("line 1 names no column")
+
+
 @given(body=st.binary(max_size=400))
 def test_any_bytes_are_rows_or_a_usage_error(body: bytes) -> None:
     with suppress(UsageError):
