@@ -29,8 +29,8 @@ from collector.store.schema import metadata
 
 ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
-# A slow machine is no counter-example; a search of many runs finds what one of them does not. What judges a change looks
-# at the same examples each time (TEST_REPEATABLE=1): it is to judge the change, not the luck of the draw.
+# A slow machine is no counter-example; a search of many runs finds what one of them does not. What judges a change
+# looks at the same examples each time (TEST_REPEATABLE=1): it is to judge the change, not the luck of the draw.
 settings.register_profile(
     "collector", deadline=None, max_examples=50, derandomize=os.environ.get("TEST_REPEATABLE") == "1"
 )
