@@ -13,13 +13,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Protocol, TypeAlias
 
+from reports.palette import Palette
 from reports.rendering import Row
-
-if TYPE_CHECKING:
-    from reports.charts.drawn import Drawn
-    from reports.charts.palette import Palette
 
 
 class Kind(StrEnum):
@@ -78,6 +75,14 @@ class Table:
     note: str = ""
 
 
+class Drawn(Protocol):
+    """A chart in the colours of one palette; ``reports.charts`` makes pictures and Altair objects of it."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the Vega-Lite specification."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Chart:
     """A picture, with the table of what it shows.
@@ -86,7 +91,7 @@ class Chart:
         name: Unique within its document, ``[a-z][a-z0-9_]*``: names anchors and picture files.
         title: What people read above it.
         summary: One or two sentences that tell what is to be seen, with figures; read out instead of the picture.
-        draw: Returns the Altair chart in the given colours; called once for each rendering.
+        draw: Returns the chart in the given colours; called once for each rendering.
         table: The figures that are drawn; its rows are a sequence.
     """
 

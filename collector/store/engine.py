@@ -94,12 +94,13 @@ class Database:
     Args:
         url: As in ``database.url``.
         pool_size: How many threads may use it at once.
+        read_only: Nothing can be written, also not by ``write``.
     """
 
-    def __init__(self, url: str, pool_size: int = 8) -> None:
+    def __init__(self, url: str, pool_size: int = 8, *, read_only: bool = False) -> None:
         self.url = database_url(url)
-        self._pool_size = pool_size
-        self._writer = self._engine(writing=True)
+        self._pool_size, self._mode = pool_size, "ro" if read_only else "rw"
+        self._writer = self._engine(writing=not read_only)
         self._reader = self._engine(writing=False)
         self._write_lock: AbstractContextManager[object] = threading.Lock() if self.is_sqlite else nullcontext()
 
@@ -226,7 +227,7 @@ class Database:
         if self.path is None:
             return self.url
         return self.url.set(
-            database=_file_uri(self.path), query={"uri": "true", "mode": "rw", "timeout": str(_BUSY_SECONDS)}
+            database=_file_uri(self.path), query={"uri": "true", "mode": self._mode, "timeout": str(_BUSY_SECONDS)}
         )
 
 
