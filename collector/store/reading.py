@@ -125,15 +125,22 @@ def histories(connection: Connection, rows: Sequence[MeterRow]) -> dict[int, His
     excluded: dict[int, list[int]] = {}
     for row in _not_good(connection, ids):
         excluded.setdefault(row.meter, []).append(row.observed_at)
-    gaps: dict[int, list[Gap]] = {}
-    for row in connection.execute(select(_gap).where(any_of(connection, _gap.c.meter, ids))):
-        gaps.setdefault(row.meter, []).append(Gap(row.started_at, row.ended_at))
+    gaps = gaps_of(connection, ids)
     return {
         row.id: History(
             row.first_at, row.last_at, decisions.get(row.id, ()), excluded.get(row.id, ()), gaps.get(row.id, ())
         )
         for row in rows
     }
+
+
+def gaps_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[Gap]]:
+    """Return the stretches without observations by meter id, in order of time; meters without any are left out."""
+    found: dict[int, list[Gap]] = {}
+    wanted = select(_gap).where(any_of(connection, _gap.c.meter, ids)).order_by(_gap.c.meter, _gap.c.started_at)
+    for row in connection.execute(wanted):
+        found.setdefault(row.meter, []).append(Gap(row.started_at, row.ended_at))
+    return found
 
 
 def _not_good(connection: Connection, ids: Sequence[int]) -> Iterable[Row[Any]]:

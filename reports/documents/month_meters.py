@@ -1,0 +1,210 @@
+"""Everything the month report tells of one meter and of one account, read once before any sentence is written.
+
+Public: ``MeterMonth``, ``Month``, ``month_of``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from collector.domain.accounts import Agreement, Quota
+from collector.domain.calendar import day_of
+from collector.domain.periods import Period
+from collector.store.engine import Database
+from collector.store.reading import MeterRow
+from reports.catalogue import exhaustion_dates
+from reports.documents.month_ahead import Outlook, outlook_of, running_period
+from reports.documents.month_before import Earlier, earlier_periods
+from reports.documents.month_evidence import Evidence, evidence_of
+from reports.documents.month_money import amount_bounds
+from reports.documents.month_requests import AccountRequests, requests_of
+from reports.documents.month_verdict import Verdict, verdict_of
+from reports.exhaustion import COLUMNS as EXHAUSTION
+from reports.explanations import explanations
+from reports.invoices import Invoice
+from reports.month import As, MonthRow, month
+from reports.question import Question
+from reports.reconciliation import Reconciliation, reconcile
+from reports.rendering import Row
+from reports.rows import rows_of
+from reports.statement import left_out
+from reports.statement_views import StatementView
+from reports.windows import meters_asked
+
+
+@dataclass(frozen=True, slots=True)
+class MeterMonth:
+    """One meter's month.
+
+    Attributes:
+        prefix: Names its tables and anchors; unique within the document.
+        verdict: On the invoice; None without one.
+        earlier: The periods before it, the oldest first.
+        compared: How many of its days are whole and over: all of them where it is over.
+        amounts: The least and the most it can have cost; the most None where usage is open.
+        outlook: Of this period where it runs, else of the one that runs now; None where nothing of it was seen.
+        quota: Of each period, or for ever.
+        standing: Its row of the report ``exhaustion``, for the period that runs now.
+    """
+
+    prefix: str
+    row: MonthRow
+    zone: ZoneInfo
+    now: datetime
+    evidence: Evidence
+    verdict: Verdict | None
+    earlier: tuple[Earlier, ...]
+    compared: int
+    amounts: tuple[Decimal, Decimal | None] | None
+    outlook: Outlook | None
+    quota: Quota | None
+    scale: int
+    standing: Row | None
+
+    @property
+    def view(self) -> StatementView:
+        """The figures that are shown."""
+        return self.row.shown
+
+    @property
+    def is_over(self) -> bool:
+        """True where the period was over when the question was asked."""
+        return self.view.end <= self.now
+
+    @property
+    def quota_amount(self) -> Decimal | None:
+        """The period's quota in units; None without one, or where it is for ever."""
+        if self.quota is None or self.quota.lifetime:
+            return None
+        return Decimal(self.quota.amount).scaleb(-self.scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of every account and meter asked for.
+
+    Attributes:
+        text: The period as it was asked for.
+        meters: By account, the most telling meter of each first.
+        requests: By account, of those that have a request list.
+        reconciliation: With the invoice; None without one.
+        notes: What must be said beside the figures.
+    """
+
+    text: str
+    which: As
+    now: datetime
+    rows: tuple[MonthRow, ...]
+    meters: tuple[MeterMonth, ...]
+    requests: Mapping[str, AccountRequests]
+    verdicts: tuple[Verdict, ...]
+    reconciliation: Reconciliation | None
+    notes: tuple[str, ...]
+
+
+def month_of(database: Database, question: Question, text: str, which: As, invoice: Invoice | None) -> Month:
+    """Return the month that ``text`` names with all that is told of it.
+
+    Raises:
+        UsageError: The text names no period, closed figures are asked for in another zone, or a line of the invoice
+            cannot be meant as it stands.
+        NotEnoughDataError: Closed figures are asked for, and no such period is closed.
+    """
+    rows = month(database, question, text, which)
+    held = None if invoice is None else reconcile(database, question, text, invoice)
+    verdicts = {
+        (one.account, one.meter): verdict_of(one, explanations(database, one)) for one in (held.rows if held else ())
+    }
+    known = {(one.account, one.name): one for one in meters_asked(database, question)}
+    ordered = sorted(rows, key=lambda one: (one.shown.account, _rank(one, verdicts)))
+    standings = _standings(database, question, [one.shown for one in rows])
+    found = [
+        _meter(database, question, (f"m{number}", row), known, (verdicts, standings))
+        for number, row in enumerate(ordered, 1)
+        if (row.shown.account, row.shown.meter) in known
+    ]
+    notes = [*(held.notes if held else ()), *left_out(database, question, text, {one.shown.account for one in rows})]
+    return Month(
+        text, which, question.now, tuple(rows), tuple(found), _requests(database, found), tuple(verdicts.values()),
+        held, tuple(notes),
+    )  # fmt: skip
+
+
+def _rank(row: MonthRow, verdicts: Mapping[tuple[str, str], Verdict]) -> tuple[bool, bool, bool, str]:
+    """Return where a meter stands among those of its account: what is billed or priced first."""
+    view = row.shown
+    verdict = verdicts.get((view.account, view.meter))
+    figures = view.figures
+    return (
+        verdict is None or not verdict.decides,
+        figures["amount"] is None,
+        figures["request_credits"] is None,
+        view.meter,
+    )
+
+
+def _meter(
+    database: Database,
+    question: Question,
+    numbered: tuple[str, MonthRow],
+    known: Mapping[tuple[str, str], MeterRow],
+    told: tuple[Mapping[tuple[str, str], Verdict], Mapping[tuple[str, str], Row]],
+) -> MeterMonth:
+    prefix, row = numbered
+    view, (verdicts, standings) = row.shown, told
+    key = view.account, view.meter
+    meter, zone = known[key], ZoneInfo(view.timezone)
+    agreement = _agreed(question, view, zone)
+    period = Period(day_of(view.start, zone), day_of(view.end, zone), view.start, view.end)
+    over = view.end <= question.now
+    evidence = evidence_of(database, meter, view)
+    compared = _compared(view, evidence, zone)
+    runs = running_period(agreement, view.period, question.now) if over else period
+    name = view.period
+    return MeterMonth(
+        prefix=prefix,
+        row=row,
+        zone=zone,
+        now=question.now,
+        evidence=evidence,
+        verdict=verdicts.get(key),
+        earlier=tuple(earlier_periods(database, meter, agreement, period, name, compared)),
+        compared=compared,
+        amounts=amount_bounds(view),
+        outlook=None if runs is None else outlook_of(database, meter, agreement, runs, name, question.now),
+        quota=agreement.terms_of(view.meter).quota,
+        scale=meter.scale,
+        standing=standings.get(key),
+    )
+
+
+def _agreed(question: Question, view: StatementView, zone: ZoneInfo) -> Agreement:
+    return replace(question.agreed_with(view.account, view.timezone), zone=zone)
+
+
+def _compared(view: StatementView, evidence: Evidence, zone: ZoneInfo) -> int:
+    """Return how many whole local days of the period were over at its last observation."""
+    reached = day_of(evidence.seen_until, zone)
+    return sum(1 for day in view.days if str(day["day"]) < reached.isoformat())
+
+
+def _standings(database: Database, question: Question, views: Sequence[StatementView]) -> dict[tuple[str, str], Row]:
+    if not views:
+        return {}
+    asked = replace(question, accounts=tuple(sorted({one.account for one in views})))
+    rows = rows_of(exhaustion_dates(database, asked), EXHAUSTION)
+    return {(str(row["account"]), str(row["meter"])): row for row in rows if row["quota"] is not None}
+
+
+def _requests(database: Database, months: Sequence[MeterMonth]) -> dict[str, AccountRequests]:
+    """Return the requests of each account that has a list; its meters have one period."""
+    found: dict[str, AccountRequests] = {}
+    for one in months:
+        view = one.view
+        if view.requests is not None and view.account not in found:
+            found[view.account] = requests_of(database, view.account, view.start, view.end)
+    return found
