@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TextIO, TypeAlias
+from typing import BinaryIO, TextIO, TypeAlias
 
 from collector.domain.instants import format_instant
 from collector.errors import CollectorError, UsageError
@@ -103,7 +103,7 @@ def _is_formula(text: str) -> bool:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[TextIO]:
-    """Open a new file of mode 0600 that takes the name ``path`` once it is written whole.
+    """Open a new text file of mode 0600 that takes the name ``path`` once it is written whole.
 
     Only a regular file is replaced, and only by a whole one: after an exception, also the caller's, everything is as it
     was before. Several writers do not disturb each other; the last to finish stays.
@@ -112,13 +112,33 @@ def whole_file(path: Path) -> Iterator[TextIO]:
         UsageError: ``path`` is a folder, a link or a device, or its folder is not there or not writable.
         CollectorError: The file cannot be written to its end, such as on a full disk.
     """
+    with _whole(path) as handle, os.fdopen(handle, "w", encoding="utf-8", newline="", closefd=False) as out:
+        yield out
+
+
+@contextmanager
+def whole_binary_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file as ``whole_file`` does, for bytes.
+
+    Raises:
+        UsageError: As ``whole_file``.
+        CollectorError: As ``whole_file``.
+    """
+    with _whole(path) as handle, os.fdopen(handle, "w+b", closefd=False) as out:
+        yield out
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[int]:
+    """Give the handle of a new file; its writer must have flushed it when the body ends."""
     require_replaceable(path)
     handle, partial = _new_file_beside(path)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-            yield out
-            out.flush()
+        try:
+            yield handle
             os.fsync(handle)
+        finally:
+            os.close(handle)
         require_replaceable(path)
         partial.replace(path)
     except OSError as error:
@@ -134,7 +154,7 @@ def _new_file_beside(path: Path) -> tuple[int, Path]:
         # Short whatever the report is called: its own name may be as long as names can be.
         partial = path.with_name(f".{os.getpid()}-{attempt}.partial")
         try:
-            return os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), partial
+            return os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), partial
         except FileExistsError:
             attempt += 1
         except OSError as error:

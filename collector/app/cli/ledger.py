@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeAlias
 
-from collector.app.cli.options import OutputFormat, question_of
+from collector.app.cli.options import question_of
 from collector.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,17 +24,6 @@ Span: TypeAlias = tuple[str | None, str | None, str | None]
 """``--from``, ``--to`` and ``--last``."""
 
 ALL_DAYS: Span = (None, None, None)
-
-
-def chosen_format(json_: bool, format_: OutputFormat | None) -> str:
-    """Return how to write.
-
-    Raises:
-        UsageError: Two ways were asked for.
-    """
-    if json_ and format_ not in {None, OutputFormat.JSON}:
-        raise UsageError(f"--json and --format {format_} contradict each other")
-    return (OutputFormat.JSON if json_ else format_ or OutputFormat.TABLE).value
 
 
 @contextmanager

@@ -28,6 +28,11 @@ class OutputFormat(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+    MD = "md"
+    HTML = "html"
+    XLSX = "xlsx"
+    PARQUET = "parquet"
+    PDF = "pdf"
 
 
 Config = Annotated[
@@ -85,8 +90,14 @@ From = Annotated[str | None, typer.Option("--from", help="First local date, such
 To = Annotated[str | None, typer.Option("--to", help="Local date to stop before.", metavar="DATE")]
 Last = Annotated[str | None, typer.Option("--last", help="The last days including today, such as 30d.", metavar="DAYS")]
 Zone = Annotated[str | None, typer.Option("--tz", help="Whose midnights make a day, such as Europe/Berlin.")]
-Format = Annotated[OutputFormat | None, typer.Option("--format", help="How to write the report; table without it.")]
-Output = Annotated[Path | None, typer.Option("--output", help="Write to this file instead.", metavar="FILE")]
+Format = Annotated[
+    OutputFormat | None,
+    typer.Option("--format", help="How to write the report; without it as FILE's ending says, else a table."),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", help="Write to this file instead; it appears whole or not at all.", metavar="FILE"),
+]
 
 # Beyond these lie no history, and instants that a date's midnight in some zone could not be told in.
 _FIRST_DATE, _LAST_DATE = date(1900, 1, 1), date(9000, 1, 1)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from collector.app.cli.ledger import ALL_DAYS, Names, Span, asked_ledger, chosen_format, written
+from collector.app.cli.answering import AsDocument, Asked, How, answer
 from collector.app.cli.options import (
     Accounts,
     Config,
@@ -18,14 +17,14 @@ from collector.app.cli.options import (
     Last,
     Meters,
     Output,
-    OutputFormat,
     To,
     Zone,
-    settings_of,
 )
+from collector.errors import UsageError
 
 if TYPE_CHECKING:
     from collector.store.engine import Database
+    from reports.document import Document
     from reports.question import Question
     from reports.rendering import Row
 
@@ -34,6 +33,16 @@ report = typer.Typer(help="What the ledger says.", no_args_is_help=True)
 Gaps = Annotated[
     bool,
     typer.Option("--gaps", help="Show instead where requests were missed, or credits that no request explains."),
+]
+Summary = Annotated[
+    bool,
+    typer.Option("--summary", help="Show instead how many, how they ended, what they cost and took, and when."),
+]
+AlertAbove = Annotated[
+    str | None,
+    typer.Option(
+        "--alert-above", help="Exit with 1 if a meter used more than this over the days shown.", metavar="UNITS"
+    ),
 ]
 _Rows = Callable[["Database", "Question"], "Iterable[Row]"]
 
@@ -47,22 +56,37 @@ def daily(
     end: To = None,
     last: Last = None,
     zone: Zone = None,
+    alert_above: AlertAbove = None,
     json_: Json = False,
     format_: Format = None,
     output: Output = None,
     config: Config = None,
 ) -> None:
-    """Show the usage of every local day, with bounds and coverage."""
+    """Show the usage of every local day, with bounds and coverage; or tell whether it is above a limit."""
+    from collector.app.alerting import alerts, limit_of
+
+    limit, above = limit_of(alert_above), list[str]()
 
     def rows(database: Database, question: Question) -> Iterable[Row]:
         from reports.catalogue import daily as frame
         from reports.daily import COLUMNS
         from reports.rows import rows_of
 
+        above.extend(alerts(database, question, limit))
         return rows_of(frame(database, question), COLUMNS)
 
-    asked = _Asked(context, config, (accounts, meters), (start, end, last), zone)
-    _answer("daily", asked, rows, (json_, format_, output))
+    def document(database: Database, question: Question) -> Document:
+        from reports.documents.daily import daily_document
+
+        above.extend(alerts(database, question, limit))
+        return daily_document(database, question)
+
+    asked = Asked(context, config, (accounts, meters), (start, end, last), zone)
+    _answer("daily", asked, (json_, format_, output), rows, document)
+    for line in above:
+        typer.echo(f"alert: {line}", err=True)
+    if above:
+        raise typer.Exit(1)
 
 
 @report.command("burn")
@@ -85,8 +109,13 @@ def burn(
 
         return rows_of(frame(database, question), COLUMNS)
 
-    asked = _Asked(context, config, (accounts, meters), ALL_DAYS, zone)
-    _answer("burn", asked, rows, (json_, format_, output))
+    def document(database: Database, question: Question) -> Document:
+        from reports.documents.burn import burn_document
+
+        return burn_document(database, question)
+
+    asked = Asked(context, config, (accounts, meters), zone=zone)
+    _answer("burn", asked, (json_, format_, output), rows, document)
 
 
 @report.command("exhaustion")
@@ -109,8 +138,13 @@ def exhaustion(
 
         return rows_of(frame(database, question), COLUMNS)
 
-    asked = _Asked(context, config, (accounts, meters), ALL_DAYS, zone)
-    _answer("exhaustion", asked, rows, (json_, format_, output))
+    def document(database: Database, question: Question) -> Document:
+        from reports.documents.exhaustion import exhaustion_document
+
+        return exhaustion_document(database, question)
+
+    asked = Asked(context, config, (accounts, meters), zone=zone)
+    _answer("exhaustion", asked, (json_, format_, output), rows, document)
 
 
 @report.command("requests")
@@ -122,12 +156,13 @@ def requests(
     last: Last = None,
     zone: Zone = None,
     gaps: Gaps = False,
+    summary: Summary = False,
     json_: Json = False,
     format_: Format = None,
     output: Output = None,
     config: Config = None,
 ) -> None:
-    """List the request records, each once, with its status; or the polls at which some were missed."""
+    """List the request records, each once, with its status; or sum them up; or the polls at which some were missed."""
 
     def rows(database: Database, question: Question) -> Iterable[Row]:
         from reports.request_gaps import gap_rows
@@ -135,30 +170,43 @@ def requests(
 
         return gap_rows(database, question) if gaps else request_rows(database, question)
 
-    asked = _Asked(context, config, (accounts, None), (start, end, last), zone)
-    _answer("requests --gaps" if gaps else "requests", asked, rows, (json_, format_, output))
+    def document(database: Database, question: Question) -> Document:
+        from reports.documents.gaps import gaps_document
+        from reports.documents.requests import requests_document
+
+        return gaps_document(database, question) if gaps else requests_document(database, question)
+
+    asked = Asked(context, config, (accounts, None), (start, end, last), zone)
+    if summary:
+        _answer_summary(asked, (json_, format_, output), gaps=gaps)
+        return
+    _answer("requests --gaps" if gaps else "requests", asked, (json_, format_, output), rows, document)
 
 
-class _Asked:
-    """What a report command was asked, before settings and database are opened."""
+def _answer_summary(asked: Asked, how: How, *, gaps: bool) -> None:
+    """Answer ``report requests --summary``."""
 
-    def __init__(
-        self,
-        context: typer.Context,
-        config: Path | None,
-        names: Names,
-        span: Span,
-        zone: str | None,
-    ) -> None:
-        self.context, self.config, self.names, self.span, self.zone = context, config, names, span, zone
+    def text(database: Database, question: Question, chosen: str, out: TextIO) -> None:
+        from collector.app.printing_trend import print_request_summary
+        from reports.request_summary import request_summaries
+
+        print_request_summary(request_summaries(database, question), chosen, out)
+
+    def document(database: Database, question: Question) -> Document:
+        from reports.documents.requests import requests_document
+
+        return requests_document(database, question, listed=False)
+
+    if gaps:
+        raise UsageError("--summary and --gaps are two answers; ask for one of them")
+    answer(asked, how, text=text, document=document)
 
 
-def _answer(name: str, asked: _Asked, rows: _Rows, how: tuple[bool, OutputFormat | None, Path | None]) -> None:
-    """Ask the ledger and write the answer as table, JSON or CSV, to the screen or to a file."""
+def _answer(name: str, asked: Asked, how: How, rows: _Rows, document: AsDocument) -> None:
+    """Ask the ledger and write the answer: rows as a table, JSON or CSV, else the document."""
     from collector.app.printing import print_report
 
-    json_, format_, output = how
-    chosen = chosen_format(json_, format_)
-    settings = settings_of(asked.context, asked.config)
-    with asked_ledger(settings, asked.names, asked.span, asked.zone) as (database, question), written(output) as out:
+    def text(database: Database, question: Question, chosen: str, out: TextIO) -> None:
         print_report(name, rows(database, question), chosen, out)
+
+    answer(asked, how, text=text, document=document)
