@@ -9,6 +9,8 @@
     │   └── ClockError                exit 5   the clock contradicts what is stored
     ├── RevisionError                 exit 6   the schema is not the one this program needs
     ├── IntegrityError                exit 7   stored facts contradict each other
+    ├── NotifyError                   exit 1   a report could not be sent; trying again later may help
+    │   └── PermanentNotifyError      exit 1   … and never will be: it was refused for good
     └── AskError                      exit 1   a provider could not be asked
         ├── TransientAskError                  trying again soon may help
         │   └── RateLimitedError               … but not before `retry_after`
@@ -71,6 +73,14 @@ class IntegrityError(CollectorError):
     """Stored facts contradict each other, or the file is damaged."""
 
     exit_code: ClassVar[int] = 7
+
+
+class NotifyError(CollectorError):
+    """A report could not be sent; trying again later may help, perhaps after somebody mended the settings."""
+
+
+class PermanentNotifyError(NotifyError):
+    """A report was refused for good: by the server for its content or its sender, or for every recipient."""
 
 
 class AskError(CollectorError):

@@ -4,12 +4,14 @@ APScheduler owns the tick; its missed and failed runs are recorded. The main thr
 with exit code 1 when polling has silently stopped, so that a service manager restarts it.
 
     scheduler ──► tick ──► polls that are due
+              ──► reports ──► reports that are due, in a thread of their own
     main thread:  stop signal? tick alive? clock stepped? anybody overdue?
 """
 
 from __future__ import annotations
 
 import os
+import random
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -31,6 +33,8 @@ from apscheduler.triggers.interval import IntervalTrigger
 from collector.app import logs
 from collector.app.clock import Clock, SystemClock
 from collector.app.due_polls import DuePolls
+from collector.app.scheduled.rendering import Renderer
+from collector.app.scheduled.work import ScheduledReports
 from collector.app.stopping import stopping_on_signals
 from collector.app.troubles import Troubles
 from collector.app.watchdog import Watchdog
@@ -38,9 +42,13 @@ from collector.app.wiring import chosen, http_client, open_database, require_pla
 from collector.config import Settings, double_counting
 from collector.errors import CollectorError
 from collector.http import HttpClient
+from collector.notifications.transport import send
+from collector.store.engine import Database
 
 _TICK = "tick"
 _TICK_SECONDS = 1
+_REPORTS = "reports"
+_REPORTS_SECONDS = 5
 _STOP_SECONDS = 8.0
 
 
@@ -79,9 +87,14 @@ def run_daemon(
         daemon = DuePolls(settings, database, clock, client, targets(database, accounts))
         with stopping_on_signals(partial(_stop, clock, client)):
             log.info("polling", accounts=len(accounts), database=database.place)
-            code = watch(daemon, clock, scheduler_of(daemon, clock))
+            reports = scheduled_reports(settings, database, clock, environ)
+            code = watch(daemon, clock, with_reports(scheduler_of(daemon, clock), reports, clock))
             if not daemon.stop(stop_seconds):
                 log.warning("a poll did not end in time; it is left unfinished, and nothing of it is stored")
+                sys.stderr.flush()
+                leave(code)  # threads that hang would keep the interpreter from ending
+            if not reports.stop(stop_seconds):
+                log.warning("a report did not end in time; it will be made or sent after the next start")
                 sys.stderr.flush()
                 leave(code)  # threads that hang would keep the interpreter from ending
         return code
@@ -107,6 +120,23 @@ def scheduler_of(daemon: DuePolls, clock: Clock) -> BackgroundScheduler:
     recorder = _Recorder(clock.monotonic)
     scheduler.add_listener(recorder.executed, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
     scheduler.add_listener(recorder.left_out, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+    return scheduler
+
+
+def scheduled_reports(
+    settings: Settings, database: Database, clock: Clock, environ: Mapping[str, str]
+) -> ScheduledReports:
+    """Return what makes and sends the configured reports."""
+    ways = Renderer(), send
+    return ScheduledReports(settings, database, clock, ways, environ, random.random)
+
+
+def with_reports(scheduler: BackgroundScheduler, reports: ScheduledReports, clock: Clock) -> BackgroundScheduler:
+    """Return the scheduler with the reports' tick, in a thread of its own: no poll waits for a report."""
+    if reports.reports:
+        scheduler.add_executor(JobPool(1), _REPORTS)
+        every = _FromNowOn(seconds=_REPORTS_SECONDS, timezone=UTC)
+        scheduler.add_job(reports.tick, every, id=_REPORTS, executor=_REPORTS, next_run_time=clock.now())
     return scheduler
 
 
@@ -161,7 +191,8 @@ def watch(daemon: DuePolls, clock: Clock, scheduler: BackgroundScheduler) -> int
         while not clock.wait(_TICK_SECONDS):
             if watchdog.clock_stepped():
                 daemon.clock_stepped()
-                scheduler.modify_job(_TICK, next_run_time=clock.now())
+                for job in scheduler.get_jobs():
+                    job.modify(next_run_time=clock.now())
             fault = watchdog.fault()
             if fault is not None:
                 structlog.get_logger().error("polling has stopped; ending so that it can be restarted", reason=fault)

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collector.config.durations import parse_duration
 from collector.config.keys import KeySource
 from collector.config.loading import find_config, load
+from collector.config.report_values import Missed, ReportFormat
+from collector.config.reports import ReportSettings, TargetSource
 from collector.config.settings import AccountSettings, CollectorSettings, Settings, double_counting
 from collector.config.template import TemplateAccount, template
 
@@ -19,7 +21,11 @@ __all__ = [
     "AccountSettings",
     "CollectorSettings",
     "KeySource",
+    "Missed",
+    "ReportFormat",
+    "ReportSettings",
     "Settings",
+    "TargetSource",
     "TemplateAccount",
     "double_counting",
     "find_config",

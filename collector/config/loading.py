@@ -22,6 +22,7 @@ from collector.config.durations import format_duration
 from collector.config.environment import CONFIG_VARIABLE, read_overrides, strangers
 from collector.config.model import AccountTable, ConfigFile, Raw
 from collector.config.private_files import read_private
+from collector.config.reports import report_faults, report_settings, report_variables
 from collector.config.settings import CollectorSettings, Settings
 from collector.errors import ConfigError
 from collector.providers import PROVIDERS
@@ -86,7 +87,9 @@ def load(path: Path, environ: Mapping[str, str], providers: Mapping[str, Provide
             ca_bundle=None if config.http.ca_bundle is None else located(config.http.ca_bundle),
             proxy=config.http.proxy,
             workers=config.daemon.workers,
+            allow_private=config.notify.allow_private,
         ),
+        reports=tuple(report_settings(table, config.accounts, located) for table in config.reports),
     )
 
 
@@ -123,7 +126,7 @@ def _key_variables(content: Raw, providers: Mapping[str, Provider]) -> set[str]:
     customary = {provider.key_env for provider in providers.values()}
     places = (account.get("api_key") for account in _raw_accounts(content) if isinstance(account, dict))
     named = (place.get("env") for place in places if isinstance(place, dict))
-    return customary.union(name for name in named if isinstance(name, str))
+    return customary.union((name for name in named if isinstance(name, str)), report_variables(content))
 
 
 def _raw_accounts(content: Raw) -> list[object]:
@@ -143,6 +146,8 @@ def _checked(content: Raw, providers: Mapping[str, Provider]) -> tuple[ConfigFil
     for index, table in tables.items():
         faults.extend(account_faults(table, ("accounts", index), providers))
     faults.extend(_repeated_names(tables))
+    if config is not None and not faults:
+        faults.extend(report_faults(config, providers))
     return config, faults
 
 

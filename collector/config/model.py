@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -19,6 +19,16 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StrictBool, Tag, model_validator
 
 from collector.config.addresses import checked_base_url, checked_database_url, checked_proxy
+from collector.config.report_values import (
+    Missed,
+    ReportFormat,
+    checked_cron,
+    checked_mail_address,
+    checked_subject,
+    checked_time,
+    checked_weekday,
+    true_or_false,
+)
 from collector.config.values import (
     checked_currency,
     checked_date,
@@ -34,8 +44,10 @@ from collector.config.values import (
     whole,
 )
 from collector.domain.accounts import Resets
+from collector.domain.cron import Cron
 from collector.domain.periods import PeriodKind
 from collector.domain.prices import TierMode
+from collector.domain.report_schedule import About, ReportKind
 
 AS_NUMBER = "(number)"
 AS_TABLE = "(table)"
@@ -43,6 +55,7 @@ AS_TABLE = "(table)"
 LARGEST_QUANTITY = 2**63 - 1
 
 _ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_NAME_CHECK = matching(_ACCOUNT_NAME, "1 to 40 of a-z, 0-9, _ and -, beginning with a letter or digit")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}", re.ASCII)
 
 
@@ -158,9 +171,7 @@ class AccountTable(Table):
 
     name: Annotated[
         str,
-        BeforeValidator(
-            matching(_ACCOUNT_NAME, "1 to 40 of a-z, 0-9, _ and -, beginning with a letter or digit"),
-        ),
+        BeforeValidator(_NAME_CHECK),
     ]
     provider: Annotated[str, BeforeValidator(checked_text)]
     api_key: Annotated[ApiKeyTable, BeforeValidator(_no_literal_key)] | None = None
@@ -195,12 +206,72 @@ class DaemonTable(Table):
     workers: Annotated[int, BeforeValidator(whole(1, 64)), BeforeValidator(number_of_text)] = 8
 
 
+class NotifyTable(Table):
+    """``[notify]``: how what is sent leaves this machine."""
+
+    allow_private: Annotated[bool, BeforeValidator(true_or_false)] = False
+
+
+class TargetTable(Table):
+    """One of ``to``: where the address of a mailbox, channel or webhook is kept."""
+
+    env: Annotated[str, BeforeValidator(_variable_name)] | None = None
+    file: Annotated[str, BeforeValidator(unshown_text)] | None = None
+    url: Annotated[str, BeforeValidator(checked_mail_address)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _address_is_a_place(cls, value: object) -> object:
+        return {"url": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _names_one_place(self) -> TargetTable:
+        if [self.env, self.file, self.url].count(None) != 2:
+            raise ValueError('must name one place: either { env = "NAME" } or { file = "PATH" }')
+        return self
+
+
+class ScheduleTable(Table):
+    """``schedule = { every = …, at = … }`` or ``{ cron = … }``: when a report is due."""
+
+    every: Annotated[About, BeforeValidator(member_of(About))] | None = None
+    at: Annotated[time, BeforeValidator(checked_time)] | None = None
+    weekday: Annotated[int, BeforeValidator(checked_weekday)] | None = None
+    day: Annotated[int, BeforeValidator(whole(1, 31))] | None = None
+    cron: Annotated[Cron, BeforeValidator(checked_cron)] | None = None
+    about: Annotated[About, BeforeValidator(member_of(About))] | None = None
+
+
+class ReportTable(Table):
+    """``[[reports]]``: a report that is made on schedule."""
+
+    name: Annotated[str, BeforeValidator(_NAME_CHECK)]
+    report: Annotated[ReportKind, BeforeValidator(member_of(ReportKind))]
+    schedule: ScheduleTable
+    accounts: list[Annotated[str, BeforeValidator(checked_text)]] = Field(default_factory=list)
+    meters: list[Annotated[str, BeforeValidator(checked_text)]] = Field(default_factory=list)
+    timezone: Annotated[ZoneInfo, BeforeValidator(checked_zone)] | None = None
+    formats: Annotated[list[Annotated[ReportFormat, BeforeValidator(member_of(ReportFormat))]], Field(min_length=1)] = (
+        Field(default_factory=lambda: [ReportFormat.HTML])
+    )
+    folder: Annotated[str, BeforeValidator(unshown_text)] = "reports"
+    to: list[TargetTable] = Field(default_factory=list)
+    subject: Annotated[str, BeforeValidator(checked_subject)] | None = None
+    missed: Annotated[Missed, BeforeValidator(member_of(Missed))] = Missed.EACH
+    wait_for_data: Annotated[timedelta, BeforeValidator(duration_between(timedelta(), timedelta(days=30)))] = timedelta(
+        hours=6
+    )
+    keep: Annotated[int, BeforeValidator(whole(1, 10_000))] | None = None
+
+
 class ConfigFile(Table):
     """The whole file."""
 
     database: DatabaseTable = DatabaseTable()
     http: HttpTable = HttpTable()
     daemon: DaemonTable = DaemonTable()
+    notify: NotifyTable = NotifyTable()
+    reports: list[ReportTable] = Field(default_factory=list)
     accounts: list[AccountTable] = Field(default_factory=list)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from collector.config.keys import KeySource
+from collector.config.reports import ReportSettings
 from collector.domain.accounts import Account, MeterTerms, Tolerance
 from collector.domain.periods import Billing
 from collector.domain.secret import Secret
@@ -78,12 +79,14 @@ class CollectorSettings:
         ca_bundle: Certificates to trust instead of the usual ones.
         proxy: Through which address to ask; it may hold a password, so it is left out of ``repr``.
         workers: How many accounts are asked at the same time.
+        allow_private: Whether reports may be sent to addresses of private networks.
     """
 
     deadline: timedelta
     ca_bundle: Path | None
     proxy: str | None = field(repr=False)
     workers: int
+    allow_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class Settings:
         path: The file it was read from.
         database_url: Where the history is kept; it may hold a password, so it is left out of ``repr``.
         warnings: What is allowed but probably not meant, one sentence each.
+        reports: What is made on schedule.
     """
 
     path: Path
@@ -101,6 +105,7 @@ class Settings:
     accounts: tuple[AccountSettings, ...]
     warnings: tuple[str, ...]
     collector: CollectorSettings
+    reports: tuple[ReportSettings, ...] = ()
 
 
 def double_counting(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:

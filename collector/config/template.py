@@ -44,6 +44,10 @@ url = "sqlite:///usage.db"
 [daemon]
 # How many accounts `collector run` asks at the same time, 1 to 64.
 #workers = 8
+
+[notify]
+# Send reports also to this machine and to private networks (10.0.0.0/8, …), which are refused otherwise.
+#allow_private = false
 """
 
 _NO_ACCOUNTS = """
@@ -106,6 +110,27 @@ _METER = """
   #   minimum = "10.00"  # what a billing period costs at least
 """
 
+_REPORTS = """
+# Reports that `collector run` makes by itself, puts into a folder and sends: one table [[reports]] for each. All of it:
+#   [[reports]]
+#   name = "month-for-finance"  # as an account's; files are called month-for-finance-2026-10.html
+#   report = "month"  # daily, burn, exhaustion, trend, requests, month or reconcile
+#   schedule = { every = "month", day = 2, at = "07:00" }  # every "day", "week" (weekday = "monday") or "month"
+#   #schedule = { cron = "0 7 * * 1", about = "week" }  # or as in cron; about: the "day", "week" or "month" before
+#   timezone = "Europe/Berlin"  # of the schedule; without it that of the accounts if they share one, else UTC
+#   accounts = [ACCOUNT]  # without it all
+#   meters = [METER]  # without it all
+#   formats = ["html", "pdf", "xlsx"]  # html (the default), pdf, xlsx, csv, json, md, parquet, png (its charts)
+#   folder = "reports"  # relative to this file; a link NAME-latest.html always leads to the newest
+#   keep = 24  # how many periods' files stay in the folder; without it all
+#   to = [{ env = "REPORT_MAIL_URL" }]  # or { file = "PATH" }: where an address of apprise is kept, such as
+#   #   mailtos://user:password@mail.example.com?from=reports@example.com&to=team@example.com
+#   #   or one of Slack, Teams, ntfy, a webhook …; the literal { url = "mailto://…" } must hold no password
+#   subject = "Usage for finance"  # without it the report's own title
+#   missed = "each"  # after a stop: every period that was missed, or only the "last"
+#   wait_for_data = "6h"  # how long it waits for a poll after its period's end before it is made without
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class TemplateAccount:
@@ -136,7 +161,11 @@ def template(accounts: Sequence[TemplateAccount] | None = None, providers: Mappi
     for account in accounts:
         # What a setting means is explained once, in the first account.
         parts.extend(_blocks(account, providers) if len(parts) == 1 else map(_bare, _blocks(account, providers)))
-    return "".join(parts if accounts else [_HEAD, _NO_ACCOUNTS])
+    if not accounts:
+        return "".join([_HEAD, _NO_ACCOUNTS, _REPORTS])
+    first = json.dumps(accounts[0].name)
+    meter = json.dumps(providers[accounts[0].provider].meters[0].name)
+    return "".join([*parts, _REPORTS.replace("[ACCOUNT]", f"[{first}]").replace("[METER]", f"[{meter}]")])
 
 
 def _blocks(account: TemplateAccount, providers: Mapping[str, Provider]) -> Iterator[str]:

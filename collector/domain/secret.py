@@ -1,8 +1,8 @@
 """Holds a key so that it cannot leak by accident.
 
 ``str``, ``repr``, formatting, pickling and JSON show a fingerprint or refuse. Only ``reveal`` gives the
-key, and only two callers may ask: ``collector.http``, which sends it, and ``collector.polling.redaction``, which looks
-for it in what came back.
+key, and only three callers may ask: ``collector.http``, which sends it, ``collector.polling.redaction``, which looks
+for it in what came back, and ``collector.notifications``, for which it is an address to send to.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ taken, because eight characters could be part of an honest request id.
     …"bad key nel_canary-0123"…           as read: the slices of the key are looked for here
     …"bad key [key removed]"…             what is left, up to where the pieces were written
 
-Rule for editors: this module and ``collector.http`` alone reveal a key.
+Rule for editors: this module, ``collector.http`` and ``collector.notifications`` alone reveal a key.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, text
 from collector.errors import IntegrityError, RevisionError, StorageError
 from collector.store.engine import APPLICATION_ID, Database, use_wal
 
-HEAD = "0002"
+HEAD = "0003"
 _UPGRADE_LOCK = APPLICATION_ID  # any number of ours: two upgrades of one PostgreSQL database wait for each other
 
 

@@ -27,6 +27,7 @@ from sqlalchemy import (
     text,
 )
 
+from collector.store.outbox_tables import outbox_tables
 from collector.store.types import Instant, Quantity, RowId
 
 metadata = MetaData(
@@ -284,3 +285,5 @@ statement_line = Table(
     CheckConstraint("kind in ('meter', 'day', 'price', 'requests', 'correction')", name="kind"),
     sqlite_with_rowid=False,
 )
+
+scheduled_report, report_run, delivery = outbox_tables(metadata)

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from apscheduler.events import (
     JobSubmissionEvent,
 )
 
-from collector.app.daemon import run_daemon, scheduler_of, watch
+from collector.app.daemon import run_daemon, scheduled_reports, scheduler_of, watch, with_reports
+from collector.app.scheduled.work import ScheduledReports
 from collector.app.wiring import load_settings
 from collector.errors import ClockError, ConfigError, StorageError
 from collector.store import schema
@@ -166,3 +168,43 @@ class TestProgram:
 
 def _second_nected(url: str) -> str:
     return f'\n[[accounts]]\nname = "again"\nprovider = "nected"\nbase_url = "{url}"\n'
+
+
+class TestReports:
+    def test_reports_have_a_thread_of_their_own_and_never_two_at_a_time(self, world: World) -> None:
+        scheduler = with_reports(scheduler_of(world.daemon(), world.clock), _reports(world), world.clock)
+        scheduler.start(paused=True)
+        job = scheduler.get_job("reports")
+        scheduler.shutdown()
+        assert (job.executor, job.max_instances, job.coalesce, job.misfire_grace_time) == ("reports", 1, True, None)
+        assert job.trigger.interval == timedelta(seconds=5)
+
+    def test_without_reports_nothing_is_added(self, world: World) -> None:
+        reports = scheduled_reports(world.settings, world.database, world.clock, {})
+        scheduler = with_reports(scheduler_of(world.daemon(), world.clock), reports, world.clock)
+        assert [job.id for job in scheduler.get_jobs()] == ["tick"]
+
+    def test_step_of_the_clock_brings_reports_forward_too(self, world: World) -> None:
+        daemon = world.daemon()
+        scheduler = with_reports(scheduler_of(daemon, world.clock), _reports(world), world.clock)
+        modified: list[str] = []
+        scheduler.add_listener(lambda event: modified.append(event.job_id), EVENT_JOB_MODIFIED)
+
+        def steps(waited: int) -> None:
+            if waited == 1:
+                world.clock.is_set(-3600)
+            if waited == 2:
+                world.clock.stopping.set()
+
+        world.clock.on_wait = steps
+        assert watch(daemon, world.clock, scheduler) == 0
+        assert {"tick", "reports"} <= set(modified)
+
+
+def _reports(world: World) -> ScheduledReports:
+    path = Path(str(world.database.path)).with_name("with-reports.toml")
+    path.write_text(
+        '[[accounts]]\nname = "a"\nprovider = "nellie"\n'
+        '[[reports]]\nname = "r"\nreport = "daily"\nschedule = { every = "day" }\n'
+    )
+    return scheduled_reports(load_settings(path, {}), world.database, world.clock, {})

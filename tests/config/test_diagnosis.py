@@ -34,7 +34,10 @@ ACCOUNT = '[[accounts]]\nname = "a"\nprovider = "nellie"\n'
             "line 5: accounts[0].meters.credits.quota.lifetme is unknown; did you mean lifetime?",
         ),
         ("[daemon]\nzzz = 1", "line 2: daemon.zzz is unknown; known here: workers"),
-        ('"a b\\u001b" = 1', 'line 1: "a b\\u001b" is unknown; known here: database, http, daemon, accounts'),
+        (
+            '"a b\\u001b" = 1',
+            'line 1: "a b\\u001b" is unknown; known here: database, http, daemon, notify, reports, accounts',
+        ),
         (f"{ACCOUNT}allow_insecure = true", "line 4: accounts[0].allow_insecure is unknown"),
     ],
     ids=lambda value: value.splitlines()[-1][:40].encode("unicode_escape").decode(),

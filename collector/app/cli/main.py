@@ -19,8 +19,10 @@ from collector.app.cli import (
     importing,
     polling,
     reporting,
+    reports,
     setting_up,
     statements,
+    trend,
     verifying,
 )
 from collector.app.cli.options import Config
@@ -61,9 +63,11 @@ app.add_typer(setting_up.database, name="db")
 app.command("poll")(polling.poll)
 app.command("run")(polling.run)
 app.command("status")(asking.status)
+reporting.report.command("trend")(trend.trend)
 reporting.report.command("month")(statements.month)
 reporting.report.command("reconcile")(statements.reconcile)
 app.add_typer(reporting.report, name="report")
+app.add_typer(reports.reports, name="reports")
 app.command("close")(statements.close)
 app.command("import")(importing.import_)
 app.add_typer(exporting.export, name="export")

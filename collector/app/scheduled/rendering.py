@@ -1,0 +1,104 @@
+"""Makes documents, files and pictures; the only module of scheduled reports that knows who renders them.
+
+Nothing heavy is imported before a report is made.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from collector.config import ReportFormat
+from collector.domain.report_schedule import ReportKind
+
+if TYPE_CHECKING:
+    from collector.store.engine import Database
+    from reports.document import Chart, Document
+    from reports.question import Question
+
+MEDIA = {
+    ReportFormat.HTML: "text/html",
+    ReportFormat.PDF: "application/pdf",
+    ReportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ReportFormat.CSV: "text/csv",
+    ReportFormat.JSON: "application/json",
+    ReportFormat.MD: "text/markdown",
+    ReportFormat.PARQUET: "application/vnd.apache.parquet",
+    ReportFormat.PNG: "image/png",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A chart as a PNG."""
+
+    chart: Chart
+    content: bytes
+
+
+class Renders(Protocol):
+    """What scheduled reports need of the reports."""
+
+    def document(self, database: Database, kind: ReportKind, question: Question, period: str) -> Document:
+        """Return a report as a document."""
+
+    def write(self, document: Document, format_: ReportFormat, out: BinaryIO) -> None:
+        """Write a document in any format but PNG."""
+
+    def drawings(self, document: Document, most: int) -> Iterator[Drawing]:
+        """Yield the first charts of a document; none where charts cannot be drawn here."""
+
+
+class Renderer:
+    """The reports as they are."""
+
+    def document(self, database: Database, kind: ReportKind, question: Question, period: str) -> Document:
+        """Return a report as a document.
+
+        Raises:
+            CollectorError: It cannot be made.
+        """
+        from reports.documents import catalogue
+
+        if kind.of_billing_period:
+            return catalogue.document(kind.value, database, question, period=period)
+        return catalogue.document(kind.value, database, question)
+
+    def write(self, document: Document, format_: ReportFormat, out: BinaryIO) -> None:
+        """Write a document in any format but PNG.
+
+        Raises:
+            CollectorError: What the format needs is not installed.
+        """
+        from reports.formats.catalogue import write
+        from reports.rendering import write_csv, write_json
+
+        if format_ not in {ReportFormat.CSV, ReportFormat.JSON}:
+            write(document, format_.value, out)
+            return
+        text, records = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True), document.records
+        if format_ is ReportFormat.CSV:
+            write_csv(records.rows, [column.key for column in records.columns], text)
+        else:
+            write_json(records.rows, text)
+        text.detach()
+
+    def drawings(self, document: Document, most: int) -> Iterator[Drawing]:
+        """Yield the first charts of a document; none where the extra ``charts`` is not installed."""
+        from importlib.util import find_spec
+
+        if find_spec("altair") is None or find_spec("vl_convert") is None:
+            return
+        from reports.charts.pictures import png
+
+        for chart in charts_of(document)[:most]:
+            yield Drawing(chart, png(chart))
+
+
+def charts_of(document: Document) -> list[Chart]:
+    """Return the charts of a document in reading order."""
+    from reports.document import Chart
+
+    return [block for section in document.sections for block in section.blocks if isinstance(block, Chart)]

@@ -1,0 +1,134 @@
+"""The reports' own tick: plan what became due, make one report, deliver what waits; all in bounded steps.
+
+It runs in a thread of its own, so that no poll waits for a report, and stops between two steps. Two collectors share
+the work by leases. Nothing here knows who ticks, or when.
+
+Public: ``ScheduledReports``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+import structlog
+
+from collector.app.clock import Clock, lease_owner
+from collector.app.scheduled.delivering import Post, Sends, deliver
+from collector.app.scheduled.making import Bench, make_run
+from collector.app.scheduled.planning import plan_due
+from collector.app.scheduled.rendering import Renders
+from collector.app.wiring import agreements
+from collector.config import Settings
+from collector.domain.report_schedule import backoff
+from collector.errors import CollectorError, LeaseLostError
+from collector.store.deliveries import claim_delivery
+from collector.store.engine import Database
+from collector.store.report_runs import ClaimedRun, claim_run, put_off
+
+# Longer than a report takes; a collector that died loses its reports to others after this.
+MAKING = timedelta(minutes=30)
+# Longer than the longest session with a mail server.
+SENDING = timedelta(minutes=10)
+_SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(hours=1)
+_MOST_LOOKS = 20
+_MOST_SENT = 10
+
+
+class ScheduledReports:
+    """Makes and sends what is configured.
+
+    Args:
+        settings: What is configured.
+        database: The ledger, and the outbox in it.
+        clock: Time, and the switch that stops us.
+        ways: How reports are rendered and how messages leave.
+        environ: Where addresses are read from.
+        chance: Returns a random number in [0, 1).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        clock: Clock,
+        ways: tuple[Renders, Sends],
+        environ: Mapping[str, str],
+        chance: Callable[[], float],
+    ) -> None:
+        renderer, send = ways
+        self.post = Post(Bench(settings, database, agreements(settings), renderer), send, environ, chance)
+        self.reports = {report.name: report for report in settings.reports}
+        self.owner = lease_owner()
+        self._clock = clock
+        self._ticking = threading.Lock()
+
+    def tick(self) -> None:
+        """Plan, make at most one report, and deliver a few; a second tick at the same time does nothing."""
+        if not self.reports or not self._ticking.acquire(blocking=False):
+            return
+        try:
+            self._plan()
+            self._make()
+            self._deliver()
+        finally:
+            self._ticking.release()
+
+    def stop(self, seconds: float) -> bool:
+        """Let a running step end; return False if it is still running after ``seconds``."""
+        idle = self._ticking.acquire(timeout=max(0.0, seconds))
+        if idle:
+            self._ticking.release()
+        return idle
+
+    def _stopping(self) -> bool:
+        return self._clock.stopping.is_set()
+
+    def _plan(self) -> None:
+        for report in self.reports.values():
+            plan_due(self.post.bench.database, report, self._clock.now())
+
+    def _make(self) -> None:
+        """Make the report that is due longest of those whose data are in."""
+        for _ in range(_MOST_LOOKS):
+            now = self._clock.now()
+            if self._stopping():
+                return
+            claimed = claim_run(self.post.bench.database, list(self.reports), self.owner, now, now + MAKING)
+            if claimed is None or self._made(claimed):
+                return
+
+    def _made(self, claimed: ClaimedRun) -> bool:
+        """Make one report; whatever happens to it stays with it. Return whether it was worked on."""
+        log = structlog.get_logger().bind(report=claimed.report, period=claimed.planned.period)
+        try:
+            if not make_run(self.post.bench, self.reports[claimed.report], claimed, self._clock.now()):
+                return False
+            log.info("made a report")
+        except LeaseLostError as error:
+            log.warning("a report was made elsewhere", error=str(error))
+        except CollectorError as error:
+            log.error("a report could not be made and is tried again", error=str(error))
+            self._put_off(claimed, str(error))
+        except Exception as error:
+            log.error("a report could not be made and is tried again", exc_info=error)
+            self._put_off(claimed, f"unexpected: {type(error).__name__}; the log has more")
+        return True
+
+    def _put_off(self, claimed: ClaimedRun, error: str) -> None:
+        wait = backoff(claimed.attempts + 1, _SHORTEST, _LONGEST, self.post.chance())
+        put_off(self.post.bench.database, claimed, self._clock.now() + wait, error)
+
+    def _deliver(self) -> None:
+        for _ in range(_MOST_SENT):
+            now = self._clock.now()
+            if self._stopping():
+                return
+            claimed = claim_delivery(self.post.bench.database, list(self.reports), self.owner, now, now + SENDING)
+            if claimed is None:
+                return
+            try:
+                deliver(self.post, self.reports[claimed.report], claimed, self._clock.now)
+            except LeaseLostError as error:
+                structlog.get_logger().warning("a report was sent elsewhere", error=str(error))

@@ -1,0 +1,283 @@
+"""Runs of scheduled reports: planned once for each period, made under a lease, recorded together with their deliveries.
+
+    plan ──► report_run ──► claim_run ──► (files) ──► finish_run: made, and one delivery for each target
+                  ▲              │
+                  └─ put_off ◄───┘   the data are not in yet, or it failed
+
+A lease is one statement, as an account's is: two collectors on one database never make the same report, and one that
+was taken over may not record. Nothing here knows a calendar.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from collector.domain.instants import instant_of
+from collector.errors import LeaseLostError
+from collector.store import schema
+from collector.store.engine import Database
+from collector.store.rows import any_text_of
+
+_run = schema.report_run
+_report = schema.scheduled_report
+_delivery = schema.delivery
+_good = schema.poll.alias("good")
+# Leases last minutes and nothing is put off for longer than an hour.
+PLAUSIBLE = timedelta(hours=2)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """A run that is due: the period's name and bounds, and when."""
+
+    period: str
+    start: datetime
+    end: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRun:
+    """A run that this collector may make until its lease ends."""
+
+    report: str
+    planned: PlannedRun
+    attempts: int
+    owner: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """What is to be sent to one target, under a message id that every attempt has."""
+
+    target: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """A run as recorded; ``made_at`` is None while it is still to be made."""
+
+    report: str
+    period: str
+    due_at: datetime
+    not_before: datetime
+    made_at: datetime | None
+    attempts: int
+    error: str | None
+    missing: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+def planned_until(database: Database, report: str, now: datetime) -> datetime:
+    """Return until when the runs of a report are planned; a report that was never seen begins now."""
+    statement = select(_report.c.planned_until).where(_report.c.report == report)
+    with database.read() as connection:
+        known: datetime | None = connection.scalar(statement)
+    if known is not None:
+        return known
+    with database.write() as connection:
+        insert_new(connection, _report, [{"report": report, "since": now, "planned_until": now}])
+        found: datetime = connection.execute(statement).scalar_one()
+    return found
+
+
+def plan(database: Database, report: str, runs: Sequence[PlannedRun], until: datetime) -> None:
+    """Record the runs whose period has none yet, and that everything due until ``until`` is planned."""
+    rows: list[dict[str, object]] = [
+        {
+            "report": report,
+            "period": one.period,
+            "period_start": one.start,
+            "period_end": one.end,
+            "due_at": one.due_at,
+            "not_before": one.due_at,
+        }
+        for one in runs
+    ]
+    with database.write() as connection:
+        insert_new(connection, _run, rows)
+        connection.execute(update(_report).where(_report.c.report == report).values(planned_until=until))
+
+
+def claim_run(
+    database: Database, reports: Sequence[str], owner: str, now: datetime, until: datetime, period: str | None = None
+) -> ClaimedRun | None:
+    """Take the lease of the run that is due longest, or of one ``period`` whether it is due or not; None without any.
+
+    A run that was made is not claimed again.
+    """
+    with database.read() as connection:
+        due = (
+            select(_run.c.report, _run.c.period)
+            .where(
+                any_text_of(connection, _run.c.report, list(reports)),
+                _run.c.made_at.is_(None),
+                and_(is_due(_run, now), _run.c.due_at <= now) if period is None else _run.c.period == period,
+                is_free(_run, now),
+            )
+            .order_by(_run.c.due_at, _run.c.report)
+            .limit(1)
+        )
+        if connection.execute(due).one_or_none() is None:
+            return None  # as nearly always: polls must not queue behind a writer that has nothing to write
+    with database.write() as connection:
+        found = connection.execute(due.with_for_update(skip_locked=True)).one_or_none()
+        if found is None:
+            return None
+        row = connection.execute(
+            update(_run)
+            .where(_run.c.report == found.report, _run.c.period == found.period)
+            .values(lease_owner=owner, lease_until=until)
+            .returning(*_run.c)
+        ).one()
+    planned = PlannedRun(row.period, row.period_start, row.period_end, row.due_at)
+    return ClaimedRun(row.report, planned, row.attempts, owner, until)
+
+
+def put_off(database: Database, run: ClaimedRun, not_before: datetime, error: str | None) -> None:
+    """Give a lease back: the run is looked at again at ``not_before``; an ``error`` counts as a failure.
+
+    Raises:
+        LeaseLostError: Another collector took the run over.
+    """
+    attempts = 0 if error is None else run.attempts + 1
+    with database.write() as connection:
+        _record(connection, run, {"not_before": not_before, "error": error, "attempts": attempts})
+
+
+def finish_run(
+    database: Database,
+    run: ClaimedRun,
+    now: datetime,
+    made: tuple[Sequence[str], Sequence[str]],
+    deliveries: Sequence[NewDelivery],
+) -> None:
+    """Record, in one transaction, that a run was made and what is to be sent.
+
+    Args:
+        database: Where it is recorded.
+        run: What was claimed.
+        now: When it was made.
+        made: The paths of its files, and the accounts whose data did not come in time.
+        deliveries: One for each target.
+
+    Raises:
+        LeaseLostError: Another collector took the run over; nothing was recorded.
+    """
+    files, missing = made
+    values = {"made_at": now, "error": None, "files": json.dumps(list(files)), "missing": json.dumps(list(missing))}
+    with database.write() as connection:
+        _record(connection, run, values)
+        rows: list[dict[str, object]] = [
+            {
+                "report": run.report,
+                "period": run.planned.period,
+                "target": one.target,
+                "message_id": one.message_id,
+                "state": "pending",
+                "not_before": now,
+            }
+            for one in deliveries
+        ]
+        insert_new(connection, _delivery, rows)
+
+
+def recorded_runs(connection: Connection, reports: Sequence[str], latest: int = 1) -> list[RecordedRun]:
+    """Return the latest runs of each report, by name and the newest first."""
+    number = func.row_number().over(partition_by=_run.c.report, order_by=_run.c.due_at.desc()).label("number")
+    inner = select(*_run.c, number).where(any_text_of(connection, _run.c.report, list(reports))).subquery()
+    statement = select(inner).where(inner.c.number <= latest).order_by(inner.c.report, inner.c.number)
+    return [_recorded(row) for row in connection.execute(statement)]
+
+
+def recorded_run(connection: Connection, report: str, period: str) -> RecordedRun | None:
+    """Return the run of a report for a period, or None."""
+    row = connection.execute(select(_run).where(_run.c.report == report, _run.c.period == period)).one_or_none()
+    return None if row is None else _recorded(row)
+
+
+def heard_since(connection: Connection, ends: Mapping[str, datetime]) -> set[str]:
+    """Return the accounts of which a good poll ended at or after their own instant in ``ends``."""
+    account, poll = schema.account, schema.poll
+    statement = (
+        select(account.c.name, poll.c.finished_at)
+        .join(poll, poll.c.account == account.c.id)
+        .where(any_text_of(connection, account.c.name, list(ends)), poll.c.kind == "poll", poll.c.outcome == "ok")
+        .where(
+            poll.c.id
+            == select(func.max(_good.c.id))
+            .where(_good.c.account == account.c.id, _good.c.kind == "poll", _good.c.outcome == "ok")
+            .correlate(account)
+            .scalar_subquery()
+        )
+    )
+    return {row.name for row in connection.execute(statement) if row.finished_at >= ends[row.name]}
+
+
+def history_begins(connection: Connection, accounts: Sequence[str]) -> datetime | None:
+    """Return when the first value of any of ``accounts`` was observed, or None before there is one."""
+    account, meter, snapshot = schema.account, schema.meter, schema.snapshot
+    first = connection.scalar(
+        select(func.min(snapshot.c.observed_at))
+        .join(meter, meter.c.id == snapshot.c.meter)
+        .join(account, account.c.id == meter.c.account)
+        .where(any_text_of(connection, account.c.name, list(accounts)))
+    )
+    return None if first is None else instant_of(first)
+
+
+def _recorded(row: Row[Any]) -> RecordedRun:
+    return RecordedRun(
+        report=row.report,
+        period=row.period,
+        due_at=row.due_at,
+        not_before=row.not_before,
+        made_at=row.made_at,
+        attempts=row.attempts,
+        error=row.error,
+        missing=tuple(json.loads(row.missing)),
+        files=tuple(json.loads(row.files)),
+    )
+
+
+def _record(connection: Connection, run: ClaimedRun, values: Mapping[str, object]) -> None:
+    done = connection.execute(
+        update(_run)
+        .where(_run.c.report == run.report, _run.c.period == run.planned.period, is_held(_run, run.owner, run.until))
+        .values(lease_owner=None, lease_until=None, **values)
+        .returning(_run.c.report)
+    ).one_or_none()
+    if done is None:
+        raise LeaseLostError(f"the report {run.report} for {run.planned.period} was taken over by another collector")
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert the rows whose key is not there yet; none is a no-op."""
+    if not rows:
+        return
+    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    connection.execute(make(table).on_conflict_do_nothing(), [dict(row) for row in rows])
+
+
+def is_held(table: Table, owner: str, until: datetime) -> ColumnElement[bool]:
+    """Return the condition that this very lease is in force."""
+    return and_(table.c.lease_owner == owner, table.c.lease_until == until)
+
+
+def is_free(table: Table, now: datetime) -> ColumnElement[bool]:
+    """Return the condition that nobody holds a lease; one that ends in hours was written by a clock that ran ahead."""
+    return or_(table.c.lease_until.is_(None), table.c.lease_until <= now, table.c.lease_until > now + PLAUSIBLE)
+
+
+def is_due(table: Table, now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a row is to be looked at now."""
+    return or_(table.c.not_before <= now, table.c.not_before > now + PLAUSIBLE)
