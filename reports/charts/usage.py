@@ -56,7 +56,9 @@ def _daily_summary(bars: Sequence[DayBar], unit: str) -> str:
     used = [one for _, one in known]
     said = [f"{figure(total(used))} {unit} were used, {range_words(bars[0].day, bars[-1].day)}"]
     if len(known) > 1 and most:
-        said += [f", {figure(mean(used))} a day on average; the highest day was {day_words(day)} with {figure(most)}"]
+        whole = [value for one in bars if not one.partial and (value := number(one.usage)) is not None]
+        said += [f", {figure(mean(whole))} a day on average"] if whole else []
+        said += [f"; the highest day was {day_words(day)} with {figure(most)}"]
     said.append(".")
     said += [f" {sentence}" for sentence in _doubts(bars)]
     return "".join(said)

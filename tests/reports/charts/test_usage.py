@@ -30,6 +30,11 @@ def test_the_summary_counts_partial_and_unobserved_days() -> None:
     assert "1 day is only partly in the history. 2 days were not observed" in _daily(rows).summary
 
 
+def test_the_average_is_of_whole_days() -> None:
+    rows = day_rows([10, 20, 1])
+    assert ", 15 a day on average;" in _daily([*rows[:2], {**rows[2], "partial": True}]).summary
+
+
 def test_the_table_has_the_figures_as_they_came() -> None:
     table = _daily(day_rows([Decimal("1.25"), None])).table
     assert [(row["day"], row["usage"]) for row in table.rows] == [("2026-10-01", Decimal("1.25")), ("2026-10-02", None)]
