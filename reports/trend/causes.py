@@ -5,7 +5,7 @@ Credits of a request belong to the day it was completed on, as in the statement;
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import cast
@@ -14,8 +14,8 @@ from collector.domain.accounts import Counts
 from collector.domain.instants import instant_of
 from collector.store.engine import Database
 from collector.store.reading import MeterRow
-from collector.store.request_figures import ShownRequest, largest_requests
-from collector.store.request_sums import RequestSums, request_sums
+from collector.store.request_figures import RequestSpan, ShownRequest, largest_requests_of, status_counts_of
+from collector.store.request_sums import last_good_poll
 from reports.rendering import Cell, Row
 from reports.tables import bounds, number, plain
 
@@ -26,26 +26,37 @@ _BOUNDED = ("usage", "lower", "upper")
 
 @dataclass(frozen=True, slots=True)
 class DayRequests:
-    """The requests of one day: how many by status, their credits, and the largest ones, largest first."""
+    """The requests of one day: how many were made by status, and the largest ones, largest first."""
 
-    sums: RequestSums
+    statuses: Mapping[str, int]
     largest: tuple[ShownRequest, ...]
+
+    @property
+    def made(self) -> int:
+        """How many were made, as far as the records tell."""
+        return sum(self.statuses.values())
 
     @property
     def failed(self) -> int:
         """How many of them failed."""
-        return self.sums.statuses.get("failed", 0)
+        return self.statuses.get("failed", 0)
 
 
-def day_requests(database: Database, row: MeterRow, start: int, end: int) -> DayRequests | None:
-    """Return the requests of ``[start, end)``, in microseconds since 1970; None for a meter that counts no requests."""
+def requests_of_days(
+    database: Database, row: MeterRow, spans: Sequence[tuple[int, int]]
+) -> list[DayRequests] | list[None]:
+    """Return the requests of each ``[start, end)``, in microseconds since 1970, with two statements for all of them.
+
+    Each is None for a meter that counts no requests.
+    """
     if row.counts is None:
-        return None
-    first, last = instant_of(start), instant_of(end)
+        return [None for _ in spans]
     with database.read() as connection:
-        sums = request_sums(connection, row.account_id, first, last)
-        largest = largest_requests(connection, row.account_id, first, last, _LARGEST)
-    return DayRequests(sums, tuple(largest))
+        last_good = last_good_poll(connection, row.account_id)
+        wanted = [RequestSpan(row.account_id, instant_of(start), instant_of(end), last_good) for start, end in spans]
+        statuses = status_counts_of(connection, wanted)
+        largest = largest_requests_of(connection, wanted, _LARGEST)
+    return [DayRequests(*one) for one in zip(statuses, largest, strict=True)]
 
 
 def largest_rows(found: DayRequests | None) -> list[Mapping[str, Cell]]:
@@ -58,9 +69,9 @@ def largest_rows(found: DayRequests | None) -> list[Mapping[str, Cell]]:
 
 def causes(day: Row, counts: Counts | None, found: DayRequests | None) -> Iterator[str]:
     """Yield in words what made the usage of ``day``, a row of the report ``daily``."""
-    if found is not None and found.sums.made:
+    if found is not None and found.made:
         failed = f", {found.failed:,} of them failed" if found.failed else ""
-        yield f"{found.sums.made:,} request{'' if found.sums.made == 1 else 's'}{failed}"
+        yield f"{found.made:,} request{'' if found.made == 1 else 's'}{failed}"
     if found is not None and found.largest and counts is Counts.CREDITS:
         most = found.largest[0]
         yield f"the largest, {plain(most.request_id)}, used {number(most.credits_used)}"

@@ -15,7 +15,7 @@ from reports.daily import COLUMNS
 from reports.rendering import Cell, Row, Value
 from reports.rows import rows_of, scaled
 from reports.tables import number
-from reports.trend.causes import DayRequests, causes, compared, day_requests, in_units, largest_rows
+from reports.trend.causes import DayRequests, causes, compared, in_units, largest_rows, requests_of_days
 from reports.trend.meter import MeterTrend
 from reports.trend.usual import WEEKLY_FROM, Usual
 
@@ -80,13 +80,10 @@ def unusual_of(rows: Sequence[Row]) -> list[int]:
 
 def requests_of(database: Database, trend: MeterTrend, rows: Sequence[Row]) -> Facts:
     """Return the requests of the days that are told about, by day: the top ones and the newest unusual ones."""
-    places = {*top_of(rows), *unusual_of(rows)[-_EXPLAINED:]}
-    return {
-        trend.windows[place].name: day_requests(
-            database, trend.row, trend.windows[place].start, trend.windows[place].end
-        )
-        for place in sorted(places)
-    }
+    places = sorted({*top_of(rows), *unusual_of(rows)[-_EXPLAINED:]})
+    windows = [trend.windows[place] for place in places]
+    found = requests_of_days(database, trend.row, [(one.start, one.end) for one in windows])
+    return {one.name: made for one, made in zip(windows, found, strict=True)}
 
 
 def top_days(trend: MeterTrend, rows: Sequence[Row], facts: Facts) -> Iterator[Mapping[str, Value]]:
@@ -99,7 +96,7 @@ def top_days(trend: MeterTrend, rows: Sequence[Row], facts: Facts) -> Iterator[M
         yield {
             **{key: row[key] for key in ("day", "usage", "lower", "upper", "partial", "unusual")},
             "share": round((_amount(row["usage"]) or 0.0) / whole, 6) if whole > 0 else None,
-            "requests": None if found is None else found.sums.made,
+            "requests": None if found is None else found.made,
             "failed": None if found is None else found.failed,
             "largest": largest_rows(found),
             "reason": "; ".join(made) or "nothing is known of what made it",

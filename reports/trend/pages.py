@@ -15,10 +15,11 @@ from reports.rendering import Row, Value
 from reports.tables import Sheet, bounds, named_sheet, number, plain, plain_table, share
 from reports.trend.report import TrendReport
 from reports.trend.words import (
-    COMPARED,
+    compared_name,
     comparison_words,
     growth_words,
     hours_words,
+    learned_words,
     missing,
     money,
     per_day,
@@ -45,7 +46,9 @@ def trend_pages(found: Iterable[TrendReport]) -> Group:
 def _page(report: TrendReport) -> Iterator[RenderableType]:
     facts = report.facts
     yield Text(f"{plain(facts['account'])} · {plain(facts['meter'])}", style="bold")
-    yield Text(f"{facts['start']} until {facts['end']}, {facts['timezone']}", style="dim")
+    learned = learned_words(report)
+    span = f"{facts['start']} until {facts['end']}, {facts['timezone']}"
+    yield Text(f"{span}; {learned}" if learned else span, style="dim")
     yield Text()
     yield _summary(report)
     yield Text()
@@ -68,7 +71,7 @@ def _lines(report: TrendReport) -> Iterator[tuple[str, str]]:
     yield "used", total_words(report)
     yield "growth", growth_words(report)
     for row in report.rows("comparisons"):
-        yield COMPARED[str(row["name"])], comparison_words(row)
+        yield compared_name(row), comparison_words(row)
     yield "weekdays", weekdays_words(report)
     yield "hours", hours_words(report)
     yield from _told(report, "changes", "changes of level", "none found")

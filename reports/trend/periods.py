@@ -21,6 +21,7 @@ from collector.domain.named_periods import span_of
 from reports.windows import Window
 
 _ONE_DAY = timedelta(days=1)
+_LEAST_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class Comparison:
     """Two stretches of ``days`` local days each: from ``start``, and from ``before`` on.
 
     Attributes:
-        name: ``last_7_days``, ``last_28_days``, ``month_to_date``, ``last_month``, ``month_year_ago``,
-            ``year_to_date``.
+        name: ``last_7_days``, ``last_28_days``, ``month_to_date``, ``last_month``, ``last_month_year_ago``,
+            ``month_year_ago``, ``year_to_date``.
     """
 
     name: str
@@ -74,11 +75,12 @@ def joined(days: Sequence[Window], named: Callable[[date], str], zone: ZoneInfo)
         yield Window(name, held[0].start, held[-1].end, whole)
 
 
-def comparisons(last: date) -> list[Comparison]:
+def comparisons(last: date, since: date) -> list[Comparison]:
     """Return what is compared where ``last`` is the last whole day: stretches of equal length, said by name.
 
     A month is compared with the month before and with the same month a year earlier from their first days on, for as
-    many days as the shorter of the two has.
+    many days as the shorter of the two has. What lies a year back begins with ``since``, the history's first whole day,
+    on both sides where it would begin earlier and at least a week of it is left.
     """
     month, end = last.replace(day=1), last + _ONE_DAY
     earlier = (month - _ONE_DAY).replace(day=1)
@@ -90,11 +92,23 @@ def comparisons(last: date) -> list[Comparison]:
     if end.month == last.month:
         before_that = (earlier - _ONE_DAY).replace(day=1)
         found.append(_from_firsts("last_month", earlier, before_that, month))
-    found.append(_from_firsts("month_year_ago", month, month.replace(year=month.year - 1), end))
+        year_ago = _from_firsts("last_month_year_ago", earlier, earlier.replace(year=earlier.year - 1), month)
+        found.append(_known_since(year_ago, since))
+    found.append(_known_since(_from_firsts("month_year_ago", month, month.replace(year=month.year - 1), end), since))
     january = last.replace(month=1, day=1)
     days = (end - january).days
-    found.append(Comparison("year_to_date", january, january.replace(year=january.year - 1), days))
+    year = Comparison("year_to_date", january, january.replace(year=january.year - 1), days)
+    found.append(_known_since(year, since))
     return found
+
+
+def _known_since(one: Comparison, since: date) -> Comparison:
+    later = max(0, (since - one.before).days)
+    left = one.days - later
+    if left < _LEAST_DAYS:
+        return one
+    shift = timedelta(days=later)
+    return Comparison(one.name, one.start + shift, one.before + shift, left)
 
 
 def _from_firsts(name: str, first: date, before: date, end: date) -> Comparison:

@@ -1,6 +1,7 @@
 """The report ``trend``: one object per account and meter for JSON and pages, one row per period for CSV.
 
 Nothing is made up from too little history: a part that cannot be told is empty, and ``too_little`` says what it needs.
+What is learned (``learned_from``, ``recent_from``) reaches back before the asked range; only what was asked is shown.
 
 Public: ``trend``, ``TrendReport``, ``long_rows``, ``LONG_COLUMNS``.
 """
@@ -83,9 +84,10 @@ class TrendReport:
 def trend(database: Database, question: Question) -> Iterator[TrendReport]:
     """Yield the report of each meter with a history in the asked local dates, by account and meter.
 
-    Keys of ``facts``: ``account, meter, unit, timezone, start, end`` (local dates, half-open), ``days, weeks, months,
-    weekdays, hours, hours_source, hours_note, week_hours, comparisons, growth, top_days, changes, unusual, idle, cost,
-    too_little``. Moving figures are trailing; quantities are in units, rates and shares are numbers.
+    Keys of ``facts``: ``account, meter, unit, timezone, start, end`` (local dates, half-open), ``observed_until``,
+    ``learned_from, recent_from`` (local dates), ``days, weeks, months, weekdays, hours, hours_source, hours_note,
+    week_hours, comparisons, growth, top_days, changes, unusual, idle, cost, too_little``. Moving figures are trailing;
+    quantities are in units, rates and shares are numbers.
     """
     for found in meter_trends(database, question):
         yield _report(database, found)
@@ -97,7 +99,6 @@ def _report(database: Database, found: MeterTrend) -> TrendReport:
     reasons = {place: reason_of(found, days[place], place, facts) for place in unusual_of(days)}
     first, last = (date.fromisoformat(str(days[place]["day"])) for place in (0, -1))
     end = last + timedelta(days=1)
-    whole = len(found.series)
     return TrendReport(
         found,
         {
@@ -108,6 +109,8 @@ def _report(database: Database, found: MeterTrend) -> TrendReport:
             "start": first.isoformat(),
             "end": end.isoformat(),
             "observed_until": instant_of(found.row.last_at),
+            "learned_from": found.begins.isoformat(),
+            "recent_from": found.recent_from.isoformat(),
             "days": [_day(found, row, reasons.get(place)) for place, row in enumerate(days)],
             "weeks": _periods(found, found.weeks, "week"),
             "months": _periods(found, found.months, "month"),
@@ -127,7 +130,7 @@ def _report(database: Database, found: MeterTrend) -> TrendReport:
                 "currency": found.costs.currency,
                 "note": found.costs.note,
             },
-            "too_little": dict(_too_little(found, whole)),
+            "too_little": dict(_too_little(found)),
         },
     )
 
@@ -162,13 +165,14 @@ def _period(found: MeterTrend, row: Row, name: str) -> Row:
 
 def _weekdays(found: MeterTrend) -> list[Row]:
     """Return mean, median and quartiles of each weekday's observed days; nothing from under two weeks of them."""
-    series = found.series
+    series = found.recent
     if len(series) < WEEKDAYS_FROM:
         return []
     rows: list[Row] = []
     for weekday in range(7):
         own = series.amounts[series.weekdays == weekday]
-        low, middle, high = np.quantile(own, (0.25, 0.5, 0.75), method="inverted_cdf") if len(own) else (None,) * 3
+        low, high = np.quantile(own, (0.25, 0.75), method="inverted_cdf") if len(own) else (None, None)
+        middle = float(np.median(own)) if len(own) else None
         rows.append(
             {
                 "weekday": weekday,
@@ -193,7 +197,8 @@ def _comparison(found: MeterTrend, one: Comparison, frame: pd.DataFrame) -> Row:
     begins = found.row.first_at
     reason = None
     if micros_of(start_of_day(one.before, found.zone)) < begins:
-        reason = f"needs the history from {one.before} on; it begins at {instant_of(begins):%Y-%m-%d %H:%M}Z"
+        begun = instant_of(begins).astimezone(found.zone)
+        reason = f"needs the history from {one.before} 00:00 on; it begins at {begun:%Y-%m-%d %H:%M} ({found.zone.key})"
         before = dict.fromkeys(before)
         if micros_of(start_of_day(one.start, found.zone)) < begins:
             now = dict.fromkeys(now)
@@ -237,15 +242,15 @@ def _growth(found: MeterTrend) -> Row | None:
     }
 
 
-def _too_little(found: MeterTrend, whole: int) -> Iterator[tuple[str, str]]:
-    for part, least in (
-        ("weekdays", WEEKDAYS_FROM),
-        ("growth", growth.LEAST_DAYS),
-        ("changes", changes.LEAST_DAYS),
-        ("unusual", usual.LEAST_DAYS),
+def _too_little(found: MeterTrend) -> Iterator[tuple[str, str]]:
+    for part, least, series in (
+        ("weekdays", WEEKDAYS_FROM, found.recent),
+        ("growth", growth.LEAST_DAYS, found.recent),
+        ("changes", changes.LEAST_DAYS, found.series),
+        ("unusual", usual.LEAST_DAYS, found.series),
     ):
-        if whole < least:
-            yield part, f"needs {least} observed days, has {whole}"
+        if len(series) < least:
+            yield part, f"needs {least} observed days, has {len(series)}"
     if found.hours.source is None:
         yield "hours", found.hours.note
 

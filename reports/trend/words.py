@@ -13,14 +13,29 @@ from reports.tables import number
 from reports.trend.hours import busiest
 from reports.trend.report import TrendReport
 
-COMPARED = {
-    "last_7_days": "last 7 days",
-    "last_28_days": "last 28 days",
-    "month_to_date": "month so far",
-    "last_month": "last month",
-    "month_year_ago": "month, a year ago",
-    "year_to_date": "year so far",
-}
+_COMPARED = {"last_7_days": "last 7 days", "last_28_days": "last 28 days"}
+
+
+def compared_name(row: Mapping[str, Value]) -> str:
+    """Return what a comparison is of: ``October``, or ``first 30 days of October`` where it is cut to be equally long.
+
+    One that begins later, because the history does, is named by its days: ``2–19 November, a year ago``.
+
+    Args:
+        row: One of the report's ``comparisons``.
+    """
+    name = str(row["name"])
+    if name in _COMPARED:
+        return _COMPARED[name]
+    first, end = (date.fromisoformat(str(row[key])) for key in ("start", "end"))
+    days = cast("int", row["days"])
+    ago = ", a year ago" if name.endswith("year_ago") else ""
+    if name == "year_to_date":
+        return "year so far" if first.day == first.month == 1 else f"since {first.day} {first:%B}, and a year ago"
+    if first.day > 1:
+        return f"{first.day}–{(end - timedelta(days=1)).day} {first:%B}{ago}"
+    cut = f"first {days} days of " if days > 1 else "first day of "
+    return f"{'' if end.day == 1 else cut}{first:%B}{ago}"
 
 
 def percent(share: float) -> str:
@@ -39,6 +54,15 @@ def money(amount: Value, currency: Value) -> str:
     if not isinstance(amount, Decimal) or not isinstance(currency, str):
         return "–"
     return f"{rounded(amount, currency):,f} {currency}"
+
+
+def learned_words(report: TrendReport) -> str:
+    """Return from where on a report learned that reaches back before its range; empty for one that does not."""
+    start, learned, recent = (str(report.facts[key]) for key in ("start", "learned_from", "recent_from"))
+    if learned == start:
+        return ""
+    usual_ = f"what is usual and changes of level are learned from {learned} on"
+    return usual_ if recent == learned else f"{usual_}, growth and rhythm from {recent} on"
 
 
 def total_words(report: TrendReport) -> str:

@@ -9,18 +9,21 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from rich.console import Console
+from sqlalchemy import event
 
 from collector.domain.accounts import Meter
 from reports.rendering import write_json
 from reports.trend.pages import trend_pages
 from reports.trend.report import LONG_COLUMNS, TrendReport, long_rows, trend
+from reports.trend.words import compared_name
 from tests.reports.trend.conftest import BUSY, DAYS, FIRST, FROM, IDLE, NOW, UNSEEN, used
 
 if TYPE_CHECKING:
     from tests.reports.conftest import Ledger
 
 KEYS = (
-    "account", "meter", "unit", "timezone", "start", "end", "observed_until", "days", "weeks", "months", "weekdays",
+    "account", "meter", "unit", "timezone", "start", "end", "observed_until", "learned_from", "recent_from",
+    "days", "weeks", "months", "weekdays",
     "hours", "hours_source", "hours_note", "week_hours", "comparisons", "growth", "top_days", "changes", "unusual",
     "idle", "cost", "too_little",
 )  # fmt: skip
@@ -44,6 +47,14 @@ def whole(weeks: Ledger) -> dict[tuple[str, str], TrendReport]:
 def credits(whole: dict[tuple[str, str], TrendReport]) -> Any:
     """The report of the credits, as JSON has it."""
     return _as_json(whole["nellie-prod", "credits"])
+
+
+@pytest.fixture(scope="module")
+def short(weeks: Ledger) -> Any:
+    """The report of the credits of the busy day's week."""
+    start = FIRST + timedelta(days=BUSY - 3)
+    asked = reports(weeks, start=start, end=start + timedelta(days=7))
+    return _as_json(asked["nellie-prod", "credits"])
 
 
 def _as_json(report: TrendReport) -> Any:
@@ -116,6 +127,48 @@ class TestPeriods:
         }
 
 
+class TestShortRange:
+    """Of a week or a day it is known what is usual: it is learned from the history before."""
+
+    def test_shows_only_what_was_asked(self, short: Any) -> None:
+        assert [row["day"] for row in short["days"]] == [day_of(day) for day in range(BUSY - 3, BUSY + 4)]
+        assert {sum(row["usage"] for row in short[part]) for part in ("days", "weeks", "months")} == {
+            250 * sum(used(day) for day in range(BUSY - 3, BUSY + 4))
+        }
+
+    def test_moving_figures_are_those_of_the_whole_report(self, short: Any, credits: Any) -> None:
+        figures = ("mean_7", "median_7", "mean_28", "median_28")
+        same = credits["days"][BUSY - 3 : BUSY + 4]
+        assert [[row[one] for one in figures] for row in short["days"]] == [
+            [row[one] for one in figures] for row in same
+        ]
+        assert None not in [row[one] for row in short["days"] for one in figures]
+
+    def test_nothing_is_missing(self, short: Any) -> None:
+        assert short["too_little"] == {}
+        assert (short["learned_from"], short["recent_from"]) == (day_of(0), day_of(0))
+
+    def test_its_unusual_day_stands_out(self, short: Any) -> None:
+        assert [row["day"] for row in short["unusual"]] == [day_of(BUSY)]
+
+    def test_a_change_before_it_is_not_among_its_changes(self, short: Any) -> None:
+        assert short["changes"] == []
+
+    def test_a_change_within_it_is_found(self, weeks: Ledger) -> None:
+        asked = reports(weeks, start=FIRST + timedelta(days=FROM - 4))["nellie-prod", "credits"]
+        assert len(asked.rows("changes")) == 1
+
+    def test_growth_and_weekdays_are_of_the_history_before_too(self, short: Any) -> None:
+        assert short["growth"]["start"] == day_of(0)
+        assert sum(row["days"] for row in short["weekdays"]) > 28
+
+    def test_page_says_from_where_it_learned(self, weeks: Ledger) -> None:
+        found = reports(weeks, start=FIRST + timedelta(days=BUSY))["nellie-prod", "credits"]
+        console = Console(file=io.StringIO(), width=200)
+        console.print(trend_pages([found]))
+        assert f"learned from {day_of(0)} on" in console.file.getvalue()  # type: ignore[attr-defined]  # the stream above
+
+
 class TestFindings:
     def test_the_change_of_level_is_found(self, credits: Any) -> None:
         (found,) = credits["changes"]
@@ -146,6 +199,22 @@ class TestFindings:
     def test_the_top_day_says_what_made_it(self, credits: Any) -> None:
         top = credits["top_days"][0]
         assert (top["day"], top["requests"], top["failed"], len(top["largest"])) == (day_of(BUSY), used(BUSY), 1, 3)
+
+    def test_all_days_are_explained_with_two_statements(self, weeks: Ledger, credits: Any) -> None:
+        sent: list[str] = []
+        engine = weeks.database._reader
+
+        def note(*arguments: object) -> None:
+            sent.append(str(arguments[2]))
+
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            reports(weeks, meters=("credits",))
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+        assert len({row["day"] for row in [*credits["top_days"], *credits["unusual"]]}) > 5
+        # Of which one for the hours of the week.
+        assert len([one for one in sent if "FROM usage_request" in one]) == 3
 
     def test_a_meter_without_requests_says_that_nothing_is_known(
         self, whole: dict[tuple[str, str], TrendReport]
@@ -182,7 +251,38 @@ class TestComparisons:
     def test_a_year_that_was_not_recorded_is_told_and_not_made_up(self, credits: Any) -> None:
         found = next(row for row in credits["comparisons"] if row["name"] == "month_year_ago")
         assert (found["before_usage"], found["change"]) == (None, None)
-        assert found["reason"] == "needs the history from 2025-11-01 on; it begins at 2026-08-31 00:00Z"
+        assert found["reason"] == ("needs the history from 2025-11-01 00:00 on; it begins at 2026-08-31 00:00 (UTC)")
+
+    def test_what_is_missing_is_told_by_the_accounts_clock(self, weeks: Ledger) -> None:
+        asked = reports(weeks, zone=ZoneInfo("Asia/Kathmandu"))["nellie-prod", "credits"]
+        found = next(row for row in asked.rows("comparisons") if row["name"] == "month_year_ago")
+        assert found["reason"] == (
+            "needs the history from 2025-11-01 00:00 on; it begins at 2026-08-31 05:45 (Asia/Kathmandu)"
+        )
+
+    @pytest.mark.parametrize(
+        ("end", "names"),
+        [
+            pytest.param(
+                date(2026, 11, 1),
+                ["first 30 days of October", "October, a year ago"],
+                id="a whole month after a shorter one",
+            ),
+            pytest.param(date(2026, 10, 1), ["September", "September, a year ago"], id="a whole month"),
+            pytest.param(
+                date(2026, 10, 10), ["first 9 days of October", "September", "September, a year ago", "first 9 days of October, a year ago"],
+                id="a month so far",
+            ),
+            pytest.param(
+                date(2026, 10, 2), ["first day of October", "September", "September, a year ago", "first day of October, a year ago"],
+                id="one day",
+            ),
+        ],
+    )  # fmt: skip
+    def test_are_named_by_what_they_hold(self, end: date, names: list[str], weeks: Ledger) -> None:
+        found = reports(weeks, end=end)["nellie-prod", "credits"].rows("comparisons")
+        told = [(str(row["name"]), compared_name(row)) for row in found]
+        assert [shown for name, shown in told if "month" in name] == names
 
 
 class TestTooLittle:
