@@ -271,7 +271,10 @@ class TestComparisons:
             pytest.param(date(2026, 10, 1), ["September", "September, a year ago"], id="a whole month"),
             pytest.param(
                 date(2026, 10, 10),
-                ["first 9 days of October", "September", "September, a year ago", "first 9 days of October, a year ago"],
+                [
+                    "first 9 days of October", "September", "September, a year ago",
+                    "first 9 days of October, a year ago",
+                ],
                 id="a month so far",
             ),
             pytest.param(
