@@ -7,7 +7,7 @@
 Rule for editors: a line that cannot be placed is named, never silently left out, and two charges of one period are
 refused, never chosen from.
 
-Public: ``MatchedLines``, ``matched_lines``, ``overlap``, ``parts_of``.
+Public: ``MatchedLines``, ``matched_lines``, ``notes_on``, ``overlap``, ``parts_of``.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ from collector.domain.named_periods import span_of
 from collector.domain.periods import Period
 from collector.errors import UsageError
 from reports.billed_periods import Billed, Relation, billed, relation_of
-from reports.invoices import InvoiceLine, require_new
+from reports.invoices import Invoice, InvoiceLine, require_new
 from reports.question import Question
 from reports.tables import number
 
 _MOST_PARTS = 6
+_MOST_NAMED = 3
+_MOST_NOTES = 20
 _DIGITS = 200  # the sum of numbers of 60 characters is exact
 _PLACED = frozenset({Relation.SAME, Relation.SHIFTED})
 
@@ -41,12 +43,13 @@ class MatchedLines:
     Attributes:
         lines: What bills the period, by account and meter.
         overlapping: What bills another period that overlaps it, by account and meter.
-        others, unasked: How many lines bill other periods, and other accounts or meters than were asked for.
+        others: What bills other periods.
+        unasked: How many lines bill other accounts or meters than were asked for.
     """
 
     lines: dict[tuple[str, str], Billed] = field(default_factory=dict)
     overlapping: dict[tuple[str, str], list[Billed]] = field(default_factory=dict)
-    others: int = 0
+    others: list[Billed] = field(default_factory=list)
     unasked: int = 0
 
 
@@ -71,7 +74,7 @@ def matched_lines(
         elif one.relation is Relation.OVERLAPPING:
             matched.overlapping.setdefault(key, []).append(one)
         else:
-            matched.others += 1
+            matched.others.append(one)
     matched.lines = {key: _with_those_within(_added_up(each), matched, key) for key, each in whole.items()}
     for key in [key for key in matched.overlapping if key not in whole]:
         together = _tiled(matched.overlapping[key], periods[key[0]][1])
@@ -204,3 +207,29 @@ def overlap(one: Billed) -> str:
 
 def _last(end: date | datetime) -> date | datetime:
     return end if isinstance(end, datetime) else end - timedelta(days=1)
+
+
+def notes_on(invoice: Invoice, matched: MatchedLines) -> list[str]:
+    """Return what must be said of the lines and columns of an invoice that were left out."""
+    notes = []
+    if invoice.ignored_columns:
+        notes.append(f"columns of the invoice that were not read: {', '.join(invoice.ignored_columns)}")
+    left = [one for each in matched.overlapping.values() for one in each]
+    notes.extend(
+        f"{one.line.place}: left out: it bills {one.line.account}/{one.line.meter} {overlap(one)}, which is not the "
+        "period asked for but overlaps it; accounts.billing says when periods begin"
+        for one in left[:_MOST_NOTES]
+    )
+    if len(left) > _MOST_NOTES:
+        notes.append(f"{_lines(len(left) - _MOST_NOTES)} more that only overlap left out")
+    if matched.others:
+        spans = list(dict.fromkeys(overlap(one) for one in matched.others))
+        more = f" and {len(spans) - _MOST_NAMED:,} more" if len(spans) > _MOST_NAMED else ""
+        notes.append(f"{_lines(len(matched.others))} of other periods left out: {', '.join(spans[:_MOST_NAMED])}{more}")
+    if matched.unasked:
+        notes.append(f"{_lines(matched.unasked)} of other accounts or meters left out")
+    return notes
+
+
+def _lines(count: int) -> str:
+    return "1 line" if count == 1 else f"{count:,} lines"

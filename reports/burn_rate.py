@@ -20,7 +20,8 @@ def burn_windows(row: MeterRow, agreement: Agreement) -> list[Window]:
     """Return the windows of ``row``: the last 1, 7 and 28 times 24 hours, and the billing period so far.
 
     They end at the newest observation and do not reach back before the first one; the period is the one that
-    observation lies in, and is left out for an account that has none.
+    observation lies in, or the one that is over where the history is asked to end with it, and is left out for an
+    account that has none.
 
     Args:
         row: The meter.
@@ -31,7 +32,7 @@ def burn_windows(row: MeterRow, agreement: Agreement) -> list[Window]:
     """
     first, last = row.first_at, row.last_at
     windows = [Window(name, max(first, last - days * DAY), last, days * DAY) for name, days in DAYS_BACK.items()]
-    period = period_at(instant_of(last), agreement.billing, agreement.zone)
+    period = period_at(instant_of(last - 1 if last == row.until else last), agreement.billing, agreement.zone)
     if period is not None:
         start = micros_of(period.start)
         windows.append(Window(PERIOD, max(first, start), last, last - start))

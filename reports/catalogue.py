@@ -30,4 +30,4 @@ def exhaustion_dates(database: Database, question: Question) -> pd.DataFrame:
     standings = quota_standings(database, question, meters_asked(database, question))
     days = daily_deltas(usage_windows(database, [(one.row, days_needed(one)) for one in standings]))
     by_meter = {(str(account), str(meter)): group for (account, meter), group in days.groupby(["account", "meter"])}
-    return exhaustion(standings, by_meter, question.now)
+    return exhaustion(standings, by_meter, question.stood_at)

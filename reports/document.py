@@ -9,14 +9,14 @@ Nothing heavy is imported here; a chart is drawn only when a writer wants it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from reports.palette import Palette
-from reports.rendering import Row
+from reports.rendering import Row, Value
 
 
 class Kind(StrEnum):
@@ -159,6 +159,7 @@ class Document:
         sections: The rest, in order.
         footer: Sentences at the end: how it was made, what its words mean.
         empty: Why there is nothing to tell; empty where there is.
+        objects: What JSON has instead of the records where it is nested; None where it is the records.
     """
 
     name: str
@@ -171,3 +172,4 @@ class Document:
     sections: tuple[Section, ...] = ()
     footer: tuple[str, ...] = ()
     empty: str = ""
+    objects: Iterable[Mapping[str, Value]] | None = None

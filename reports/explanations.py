@@ -9,7 +9,7 @@ Public: ``explanations``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 
@@ -17,21 +17,22 @@ from collector.domain.accounts import Counts
 from collector.domain.money import EXACT, rounded
 from collector.domain.prices import price_on
 from collector.domain.requests import UNRESOLVED
-from collector.store.decisions import listed
 from collector.store.engine import Database
 from collector.store.records import RecordRow
 from reports.billed_periods import Billed, Relation
 from reports.charges import ChargedDay
 from reports.closed_matches import closed_matches
+from reports.fall_explanations import counted, explaining_falls, recorded_by
 from reports.reconciliation import Reconciled, Status, in_another_currency, usage_of
 from reports.record_matches import Candidates, record_matches
 from reports.rows import scaled
-from reports.shifted_windows import Explained, explaining_windows, paying_windows
+from reports.shifted_windows import Explained, Shifted, chance_matches, explaining_windows, paying_windows
 from reports.statement import MeterStatement
 from reports.tables import moment, number, share
 
 _MOST_DAYS = 10
 _MOST_WINDOWS = 4
+_MOST_CHANCES = 2
 _MOST_PLACES = 12
 _WIDE = Context(prec=100)
 
@@ -62,7 +63,7 @@ def explanations(database: Database, row: Reconciled) -> list[str]:
     line = row.billed.line
     if line.quantity is not None and discrepancy:
         difference = _Difference(database, row, statement, line.quantity, discrepancy)
-        for part in (_headline, _closed, _windows, _records, _decided, _requests, _bounds):
+        for part in (_headline, _span, _closed, _decided, _windows, _records, _requests, _days):
             told.extend(part(difference))
     elif line.amount is not None and not in_another_currency(statement, line):
         told.extend(_amounts(database, row, statement, row.billed))
@@ -72,13 +73,8 @@ def explanations(database: Database, row: Reconciled) -> list[str]:
 def _headline(of: _Difference) -> Iterator[str]:
     more = "more" if of.discrepancy > 0 else "less"
     unit = of.statement.asked.row.unit
-    yield f"{_counted(abs(of.discrepancy), unit)} {more} invoiced than used"
+    yield f"{counted(abs(of.discrepancy), unit)} {more} invoiced than used"
     yield from _other_period(of.row, of.statement)
-
-
-def _counted(count: int | Decimal, unit: str) -> str:
-    """Return a count with its unit, whose name is a plural."""
-    return f"{number(count)} {unit.removesuffix('s') if count == 1 else unit}"
 
 
 def _other_period(row: Reconciled, statement: MeterStatement) -> Iterator[str]:
@@ -98,14 +94,26 @@ def _windows(of: _Difference) -> Iterator[str]:
     billed = of.row.billed
     if billed is None:
         return
-    found = explaining_windows(of.database, of.statement.asked, of.invoiced, (billed.start, billed.end))
-    if found and not found[0].exact and _holds(of.statement, of.invoiced):
+    span, inside = (billed.start, billed.end), _holds(of.statement, of.invoiced)
+    found = explaining_windows(of.database, of.statement.asked, of.invoiced, span)
+    if found and not found[0].exact and inside:
         return  # the period's own bounds say as much
-    for one in found[:_MOST_WINDOWS]:
+    meant, chance = chance_matches([one.window for one in found], of.statement.asked, span, weak=inside)
+    told = [one for one in found if one.window in meant]
+    for one in told[:_MOST_WINDOWS]:
         yield _window(one, of.statement.asked.row.scale)
-    if len(found) > _MOST_WINDOWS:
+    if len(told) > _MOST_WINDOWS:
         verb = "does" if found[0].exact else "may"
-        yield f"so it {verb} for {_counted(len(found) - _MOST_WINDOWS, 'other windows')} tried"
+        yield f"so it {verb} for {counted(len(told) - _MOST_WINDOWS, 'other windows')} tried"
+    yield from _by_chance(chance)
+
+
+def _by_chance(windows: Sequence[Shifted]) -> Iterator[str]:
+    """Yield in one line that other windows match as well, which is no reason to believe in one of them."""
+    if windows:
+        nearest = ", or if it ".join(one.words for one in windows[:_MOST_CHANCES])
+        many = "1 other window that was" if len(windows) == 1 else f"{len(windows):,} other windows that were"
+        yield f"by chance possible: {many} tried would do as well, such as if the provider {nearest}"
 
 
 def _window(one: Explained, scale: int) -> str:
@@ -153,25 +161,7 @@ def _record(record: RecordRow) -> str:
 
 
 def _decided(of: _Difference) -> Iterator[str]:
-    """Yield the corrections and resets of the period, and a later correction that is just what is missing."""
-    asked = of.statement.asked
-    with of.database.read() as connection:
-        found = listed(connection, [asked.row.account], [asked.row.name])
-    for one in found:
-        if one.kind not in {"correction", "reset"} or one.at < asked.period.start:
-            continue
-        taken_back = Decimal(one.before - one.after).scaleb(-asked.row.scale)
-        fits = one.kind == "correction" and abs(of.discrepancy) == taken_back
-        before, after = (number(scaled(value, asked.row.scale)) for value in (one.before, one.after))
-        text = f"{one.kind} at {moment(one.at)}, from {before} to {after}"
-        if one.at >= asked.period.end:
-            if fits and of.discrepancy < 0:
-                yield f"{text}, after the period: just what differs, so the invoice may take it back already"
-        elif fits:
-            verb = "not take it back" if of.discrepancy > 0 else "take it back twice"
-            yield f"{text}: just what differs, so the invoice may {verb}"
-        else:
-            yield text
+    yield from explaining_falls(of.database, of.statement, of.invoiced)
 
 
 def _requests(of: _Difference) -> Iterator[str]:
@@ -180,25 +170,24 @@ def _requests(of: _Difference) -> Iterator[str]:
     if unresolved:
         what = "they" if unresolved != 1 else "it"
         their = "their" if unresolved != 1 else "its"
-        yield f"{_counted(unresolved, 'requests')} left the list before {their} end, so what {what} used may come later"
+        yield f"{counted(unresolved, 'requests')} left the list before {their} end, so what {what} used may come later"
     missing = statement.figures.missing_requests
     if missing:
         same = statement.asked.row.counts is Counts.REQUESTS and abs(of.discrepancy) == missing
         were = "were" if missing != 1 else "was"
         shown = ": just what differs" if same else ""
-        yield f"{_counted(missing, 'requests')} {were} counted that no list ever showed{shown}"
-    credits, scale = statement.figures.request_credits, statement.asked.row.scale
-    if credits is None:
+        yield f"{counted(missing, 'requests')} {were} counted that no list ever showed{shown}"
+    recorded, scale = recorded_by(statement), statement.asked.row.scale
+    if recorded is None:
         return
-    recorded = Decimal(credits).scaleb(-scale)
     if recorded == of.invoiced:
         yield "the invoice equals what the request records of the period used"
     elif not _holds(statement, recorded):
         yield f"{number(scaled(statement.figures.unexplained, scale))} of the usage is in no request record"
 
 
-def _bounds(of: _Difference) -> Iterator[str]:
-    """Yield where the ledger itself does not know exactly, and whether that is enough."""
+def _span(of: _Difference) -> Iterator[str]:
+    """Yield within which bounds the ledger knows the usage, and whether the invoice lies within them."""
     figures, scale = of.statement.figures, of.statement.asked.row.scale
     if figures.lower != figures.upper:
         upper = "open" if figures.upper is None else number(scaled(figures.upper, scale))
@@ -208,6 +197,11 @@ def _bounds(of: _Difference) -> Iterator[str]:
             f"the period alone used between {lower} and {upper}; the invoice lies "
             + ("within, so what was used around its ends may be all that differs" if inside else "outside")
         )
+
+
+def _days(of: _Difference) -> Iterator[str]:
+    """Yield the days that the ledger itself does not know exactly."""
+    scale = of.statement.asked.row.scale
     days = [day for day in of.statement.charges.days if _is_wide(day, abs(of.discrepancy.scaleb(scale)))]
     ends = {of.statement.charges.days[0], of.statement.charges.days[-1]}
     widest = sorted(days, key=lambda day: (day not in ends, day.coverage, day.day))[:_MOST_DAYS]
@@ -264,8 +258,13 @@ def _prices(statement: MeterStatement, amount: Decimal, currency: str) -> Iterat
     )
     fitting = None if price is not None and price.tiers else _fitting(amount, used, currency)
     if fitting is not None:
-        declared = "" if price is None or price.per_unit is None else f"; declared is {price.per_unit}"
-        yield f"it would match at {fitting} {currency} for each unit{declared}"
+        each, declared = (
+            "each unit",
+            "" if price is None or price.per_unit is None else f"; declared is {price.per_unit}",
+        )
+        if declared and price is not None and price.included:
+            each, declared = "each unit, none of them included", f"{declared} after {price.included:,} included units"
+        yield f"it would match at {fitting} {currency} for {each}{declared}"
     if price is not None and price.included and price.per_unit is not None:
         without = rounded(EXACT.multiply(price.per_unit, used), currency)
         if without == amount:

@@ -22,6 +22,8 @@ class Question:
         start, end: Local dates, half-open; None means as far as the history goes.
         last_days: The last so many local days including today, instead of ``start``.
         zone: Whose midnights make a day, instead of the accounts' own.
+        as_of: Reports on where things stand tell how they stood at this instant, a midnight of the days asked for;
+            None means now.
     """
 
     now: datetime
@@ -32,6 +34,12 @@ class Question:
     end: date | None = None
     last_days: int | None = None
     zone: ZoneInfo | None = None
+    as_of: datetime | None = None
+
+    @property
+    def stood_at(self) -> datetime:
+        """The instant at which things stood as they are asked for, never later than now."""
+        return self.now if self.as_of is None else min(self.now, self.as_of)
 
     def agreement_of(self, account: str, recorded_zone: str) -> Agreement:
         """Return what holds for ``account`` in this question, in the zone whose midnights make its days."""

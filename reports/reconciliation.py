@@ -23,7 +23,7 @@ from enum import StrEnum
 
 from collector.store.accounts import recorded_zones
 from collector.store.engine import Database
-from reports.billed_lines import MatchedLines, matched_lines, overlap, parts_of
+from reports.billed_lines import MatchedLines, matched_lines, notes_on, overlap, parts_of
 from reports.billed_periods import Billed
 from reports.invoices import Invoice, InvoiceLine
 from reports.question import Question
@@ -39,7 +39,6 @@ COLUMNS = (
     "invoiced_amount", "discrepancy", "status",
 )  # fmt: skip
 _MOST_NAMED = 3
-_MOST_NOTES = 20
 _QUANTITIES = ("opening", "closing", "usage", "lower", "upper", "request_credits", "unexplained")
 
 
@@ -132,10 +131,15 @@ def _unit(value: Decimal | None, scale: int) -> Cell:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """The report's rows by account and meter, and what must be said beside them."""
+    """The report's rows by account and meter, and what must be said beside them.
+
+    Attributes:
+        elsewhere: The invoice's lines that bill another period than was asked for.
+    """
 
     rows: tuple[Reconciled, ...]
     notes: tuple[str, ...] = ()
+    elsewhere: tuple[Billed, ...] = ()
 
     def exit_code(self, *, invoiced: bool) -> int:
         """Return 1 where an invoice does not fit, 4 where that cannot be told yet, else 0."""
@@ -168,7 +172,8 @@ def reconcile(database: Database, question: Question, text: str, invoice: Invoic
             rows.append(Reconciled(*key, status, statement, line, reasons))
         else:
             rows.append(Reconciled(*key, Status.PROVIDER_ONLY, None, line, (_unknown(here, key),)))
-    return Reconciliation(tuple(rows), tuple(_notes(invoice, matched)))
+    elsewhere = [*matched.others, *(one for each in matched.overlapping.values() for one in each)]
+    return Reconciliation(tuple(rows), tuple(notes_on(invoice, matched)), tuple(elsewhere))
 
 
 def _uninvoiced(statement: MeterStatement) -> Status:
@@ -267,29 +272,6 @@ def _verdict(difference: Decimal, *, within: bool) -> Status:
     if not difference:
         return Status.MATCHED
     return Status.WITHIN_TOLERANCE if within else Status.MISMATCH
-
-
-def _notes(invoice: Invoice, matched: MatchedLines) -> list[str]:
-    notes = []
-    if invoice.ignored_columns:
-        notes.append(f"columns of the invoice that were not read: {', '.join(invoice.ignored_columns)}")
-    left = [one for each in matched.overlapping.values() for one in each]
-    notes.extend(
-        f"{one.line.place}: left out: it bills {one.line.account}/{one.line.meter} {overlap(one)}, which is not the "
-        "period asked for but overlaps it; accounts.billing says when periods begin"
-        for one in left[:_MOST_NOTES]
-    )
-    if len(left) > _MOST_NOTES:
-        notes.append(f"{_lines(len(left) - _MOST_NOTES)} more that only overlap left out")
-    if matched.others:
-        notes.append(f"{_lines(matched.others)} of other periods left out")
-    if matched.unasked:
-        notes.append(f"{_lines(matched.unasked)} of other accounts or meters left out")
-    return notes
-
-
-def _lines(count: int) -> str:
-    return "1 line" if count == 1 else f"{count:,} lines"
 
 
 def rows_of(found: Sequence[Reconciled]) -> list[Row]:

@@ -40,15 +40,21 @@ _NOUNS = {
 }
 _ONE_DAY = timedelta(days=1)
 _MOST_NAMES = 3
+_AT_MIDNIGHT = "at 00:00 {}"
 
 
 @dataclass(frozen=True, slots=True)
 class Shifted:
-    """A window ``[start, end)`` and the words that complete "… if the provider"."""
+    """A window ``[start, end)`` and the words that complete "… if the provider".
+
+    Attributes:
+        is_clock: True where it differs from the account's period by the clock alone, or by clock and calendar.
+    """
 
     start: datetime
     end: datetime
     words: str
+    is_clock: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,22 @@ def paying_windows(
 ) -> list[Shifted]:
     """Return the windows whose usage costs just ``amount`` by the account's prices; none where they change within."""
     return [one for one, usage in _used(database, asked, billed) if _cost(asked, usage) == amount]
+
+
+def chance_matches(
+    found: Sequence[Shifted], asked: Asked, billed: tuple[datetime, datetime], *, weak: bool
+) -> tuple[list[Shifted], list[Shifted]]:
+    """Return the windows that may well be meant, and those that match by chance, the nearest to the period first.
+
+    Several clocks cannot all be the provider's: then none of them is more than a chance, but the one whose instants
+    the invoice itself has. With ``weak`` all of the others are.
+    """
+    own = asked.period
+    others = [one for one in found if (one.start, one.end) != billed]
+    several = sum(one.is_clock for one in found) > 1
+    chance = others if weak else [one for one in others if one.is_clock and several]
+    far = {one: abs(one.start - own.start) + abs(one.end - own.end) for one in chance}
+    return [one for one in found if one not in far], sorted(chance, key=lambda one: far[one])
 
 
 def _cost(asked: Asked, used: Usage) -> Decimal | None:
@@ -122,7 +144,8 @@ def _distinct(windows: Sequence[tuple[datetime, datetime, str, str]]) -> list[Sh
     for (start, end, words), clocks in names.items():
         if (start, end) not in seen:
             seen.add((start, end))
-            found.append(Shifted(start, end, words.format(" or ".join(list(dict.fromkeys(clocks))[:_MOST_NAMES]))))
+            names_of = " or ".join(list(dict.fromkeys(clocks))[:_MOST_NAMES])
+            found.append(Shifted(start, end, words.format(names_of), is_clock=words.endswith(_AT_MIDNIGHT)))
     return found
 
 
@@ -142,7 +165,7 @@ def _under_other_clocks(asked: Asked) -> Iterator[tuple[datetime, datetime, str,
     for name in COMMON_ZONES:
         zone = ZoneInfo(name)
         start, end = start_of_day(period.starts_on, zone), start_of_day(period.ends_on, zone)
-        yield start, end, f"closes its {noun} at 00:00 {{}}", name
+        yield start, end, f"closes its {noun} {_AT_MIDNIGHT}", name
 
 
 def _calendar(asked: Asked) -> Iterator[tuple[datetime, datetime, str, str]]:
@@ -154,7 +177,7 @@ def _calendar(asked: Asked) -> Iterator[tuple[datetime, datetime, str, str]]:
     for name in (asked.agreement.zone.key, *COMMON_ZONES):
         for day in (asked.period.starts_on, asked.period.ends_on - _ONE_DAY):
             whole = period_of(day, calendar, ZoneInfo(name))
-            title = f"bills the calendar {_noun(asked)} from {whole.starts_on} to {whole.ends_on} at 00:00 {{}}"
+            title = f"bills the calendar {_noun(asked)} from {whole.starts_on} to {whole.ends_on} {_AT_MIDNIGHT}"
             yield whole.start, whole.end, title, name
 
 

@@ -51,10 +51,16 @@ class QuotaStanding:
 
 
 def quota_standings(database: Database, question: Question, rows: Sequence[MeterRow]) -> list[QuotaStanding]:
-    """Return where the quota of each meter stands at ``question.now``, in the given order."""
+    """Return where the quota of each meter stands at ``question.stood_at``, in the given order.
+
+    Args:
+        database: Where the ledger is.
+        question: What is asked.
+        rows: As ``reports.windows.meters_asked`` returns them.
+    """
     agreements = [question.agreed_with(row.account, row.timezone) for row in rows]
     allowances = [
-        allowance_at(agreement, row.name, question.now) for row, agreement in zip(rows, agreements, strict=True)
+        allowance_at(agreement, row.name, question.stood_at) for row, agreement in zip(rows, agreements, strict=True)
     ]
     starts = {
         row.id: row.first_at if allowance.period is None else micros_of(allowance.period.start)

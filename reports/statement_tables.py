@@ -127,7 +127,7 @@ def _lines(view: StatementView | None) -> Iterator[tuple[str, str, str]]:
     yield "used", number(figures["usage"]), words
     yield "closing", number(figures["closing"]), ""
     exact = figures["coverage"] != 1 and _is_exact(figures)
-    yield "observed", share(figures["coverage"]), "seen seldom, but its ends exactly" if exact else ""
+    yield "observed", share(figures["coverage"]), "not all, but the total is exact all the same" if exact else ""
     yield "falls of the counter", _falls(figures), ""
     if view.requests is not None:
         total = sum(view.requests.values())

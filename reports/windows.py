@@ -21,6 +21,7 @@ import pandas as pd
 from collector.domain.calendar import day_of, days_between
 from collector.domain.edges import Edge, Usage, usage_between
 from collector.domain.instants import instant_of, micros_of
+from collector.store.ending import rows_until
 from collector.store.engine import Database
 from collector.store.reading import MeterRow, edges, meters
 from reports.frames import INSTANT, Column, frame_of, instants
@@ -150,9 +151,10 @@ def observed_share(observed: pd.Series[int], whole: pd.Series[int]) -> pd.Series
 
 
 def meters_asked(database: Database, question: Question) -> list[MeterRow]:
-    """Return the meters with a history that ``question`` is about, by account and meter."""
+    """Return the meters with a history that ``question`` is about, by account and meter, as they were known then."""
     with database.read() as connection:
-        return meters(connection, question.accounts, question.meters)
+        rows = meters(connection, question.accounts, question.meters)
+        return rows if question.as_of is None else rows_until(connection, rows, micros_of(question.as_of))
 
 
 def local_days(row: MeterRow, zone: ZoneInfo, first: date | None, end: date | None) -> Sequence[Window]:
@@ -161,6 +163,8 @@ def local_days(row: MeterRow, zone: ZoneInfo, first: date | None, end: date | No
     over = day_of(instant_of(row.last_at), zone) + timedelta(days=1)
     first = begun if first is None else max(begun, first)
     end = over if end is None else min(over, end)
+    if row.until is not None:
+        end = min(end, day_of(instant_of(row.until - 1), zone) + timedelta(days=1))
     if first >= end:
         return ()
     return _days(first, end, zone)

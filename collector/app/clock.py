@@ -55,3 +55,8 @@ class SystemClock:
 def lease_owner() -> str:
     """Return a name for this process that no other one has: host, process id and a random part."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def nonce() -> str:
+    """Return a text that nobody has drawn before or will draw again."""
+    return secrets.token_hex(16)

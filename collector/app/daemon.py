@@ -33,9 +33,9 @@ from apscheduler.triggers.interval import IntervalTrigger
 from collector.app import logs
 from collector.app.clock import Clock, SystemClock
 from collector.app.due_polls import DuePolls
-from collector.app.scheduled.rendering import Renderer
+from collector.app.scheduled.rendering import Renderer, require_extras
 from collector.app.scheduled.work import ScheduledReports
-from collector.app.stopping import stopping_on_signals
+from collector.app.stopping import all_ended, stopping_on_signals
 from collector.app.troubles import Troubles
 from collector.app.watchdog import Watchdog
 from collector.app.wiring import chosen, http_client, open_database, require_plausible_clock, targets
@@ -66,8 +66,8 @@ def run_daemon(
         settings: What is configured.
         environ: Where keys are read from.
         verbose: Log every poll's details.
-        stop_seconds: How long running polls are waited for at the end.
-        leave: Ends the process at once with an exit code; called if a poll does not end in that time.
+        stop_seconds: How long running polls and reports are waited for at the end, all together.
+        leave: Ends the process at once with an exit code; called if one of them does not end in that time.
 
     Raises:
         ConfigError: A key is missing or the settings are wrong.
@@ -89,12 +89,12 @@ def run_daemon(
             log.info("polling", accounts=len(accounts), database=database.place)
             reports = scheduled_reports(settings, database, clock, environ)
             code = watch(daemon, clock, with_reports(scheduler_of(daemon, clock), reports, clock))
-            if not daemon.stop(stop_seconds):
+            polled, reported = all_ended((daemon.stop, reports.stop), stop_seconds, clock.monotonic)
+            if not polled:
                 log.warning("a poll did not end in time; it is left unfinished, and nothing of it is stored")
-                sys.stderr.flush()
-                leave(code)  # threads that hang would keep the interpreter from ending
-            if not reports.stop(stop_seconds):
+            if not reported:
                 log.warning("a report did not end in time; it will be made or sent after the next start")
+            if not (polled and reported):
                 sys.stderr.flush()
                 leave(code)  # threads that hang would keep the interpreter from ending
         return code
@@ -126,7 +126,13 @@ def scheduler_of(daemon: DuePolls, clock: Clock) -> BackgroundScheduler:
 def scheduled_reports(
     settings: Settings, database: Database, clock: Clock, environ: Mapping[str, str]
 ) -> ScheduledReports:
-    """Return what makes and sends the configured reports."""
+    """Return what makes and sends the configured reports.
+
+    Raises:
+        ConfigError: A format of theirs needs an extra that is not installed.
+    """
+    for report in settings.reports:
+        require_extras(report)
     ways = Renderer(), send
     return ScheduledReports(settings, database, clock, ways, environ, random.random)
 

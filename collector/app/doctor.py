@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.app.clock import SystemClock
+from collector.app.scheduled.examining import faults_of
 from collector.app.wiring import http_client, open_database, require_plausible_clock
 from collector.config import Settings, double_counting
 from collector.domain.accounts import Account
@@ -43,7 +44,7 @@ class Finding:
 
 
 def examine(read_settings: Callable[[], Settings], environ: Mapping[str, str]) -> list[Finding]:
-    """Check settings, keys, database, clock, disk and providers, in this order."""
+    """Check settings, keys, database, clock, disk, scheduled reports and providers, in this order."""
     try:
         settings = read_settings()
     except CollectorError as error:
@@ -55,6 +56,7 @@ def examine(read_settings: Callable[[], Settings], environ: Mapping[str, str]) -
     findings += faults
     clock = SystemClock()
     findings += _storage(settings, clock)
+    findings += _reports(settings, environ)
     findings += _providers(settings, accounts, clock)
     return findings
 
@@ -104,6 +106,17 @@ def _disk(path: Path) -> Finding:
         message = f"only {free // 1_000_000} MB are free beside {path}; make room"
         return Finding("disk", False, message, StorageError.exit_code)
     return Finding("disk", True, f"{free // 1_000_000_000} GB free beside {path}")
+
+
+def _reports(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    for report in settings.reports:
+        faults = list(faults_of(report, environ))
+        for error in faults:
+            words = str(error) if f"report {report.name}" in str(error) else f"report {report.name}: {error}"
+            yield Finding("report", False, words, error.exit_code)
+        if not faults:
+            named = f", {len(report.targets)} to send to" if report.targets else ""
+            yield Finding("report", True, f"{report.name}: {report.folder} can be written{named}")
 
 
 def _providers(settings: Settings, accounts: Sequence[Account], clock: SystemClock) -> Iterator[Finding]:

@@ -45,6 +45,15 @@ def print_listed(reports: Sequence[ListedReport], *, as_json: bool) -> None:
     print_table(table)
 
 
+def print_forsaken(waiting: Sequence[RecordedDelivery]) -> None:
+    """Tell, beside any list, what waits to be sent about reports that are configured no longer."""
+    for one in waiting:
+        sys.stderr.write(
+            f"note: {one.report} {one.period} was not sent to {one.target} and waits: no report of that name is "
+            "configured any more\n"
+        )
+
+
 def _when(one: ListedReport, instant: datetime | None) -> str:
     return "" if instant is None else f"{instant.astimezone(one.report.schedule.zone):%Y-%m-%d %H:%M}"
 
@@ -103,7 +112,8 @@ def print_run(name: str, done: RunNow) -> None:
     """Print the files of a report that was made by hand, and how its deliveries went."""
     out = output_stream()
     if done.before is not None:
-        out.write(f"{name} {done.period}: made before, {done.before:%Y-%m-%d %H:%M}Z; nobody gets it twice\n")
+        twice = "; nobody gets it twice" if done.deliveries else ""
+        out.write(f"{name} {done.period}: made before, {done.before:%Y-%m-%d %H:%M}Z{twice}\n")
     for path in done.files:
         out.write(f"{path}\n")
     if done.missing:

@@ -9,28 +9,47 @@ from typing import TYPE_CHECKING, TextIO
 
 from collector.app.printing import output_stream, print_table
 from reports.rendering import Row, write_csv, write_json
+from reports.tables import plain
 
 if TYPE_CHECKING:
     from collector.app.closing import Closed
+    from reports.documents.month import MonthAnswer
     from reports.month import As, MonthRow
 
+_PIECE = 100
 _NOTHING = "nothing was recorded in this period; `collector poll` records, `collector status` tells more\n"
 
 
-def print_month(found: Sequence[MonthRow], which: As, chosen: str, out: TextIO) -> None:
-    """Write the report ``month`` to ``out`` as ``table``, ``json`` or ``csv``."""
+def print_month(
+    found: Sequence[MonthRow], which: As, chosen: str, out: TextIO, answered: MonthAnswer | None = None
+) -> None:
+    """Write the report ``month`` to ``out`` as ``table``, ``json`` or ``csv``.
+
+    With an ``answered`` invoice the sentences of the verdict stand on top of the table, and its figures in the last
+    keys of JSON and columns of CSV, which are empty without one.
+    """
+    from reports.documents.month_invoiced import INVOICED, invoiced_of
     from reports.month import columns_of, object_of, summary_of
     from reports.statement_tables import month_pages
 
+    cells = {} if answered is None else answered.invoiced
     match chosen:
         case "json":
-            write_json((object_of(row, which) for row in found), out)
+            write_json(({**object_of(row, which), **invoiced_of(row, cells)} for row in found), out)
         case "csv":
-            write_csv([summary_of(row, which) for row in found], columns_of(which), out)
+            rows = [{**summary_of(row, which), **invoiced_of(row, cells)} for row in found]
+            write_csv(rows, (*columns_of(which), *INVOICED), out)
         case _ if not found:
             sys.stderr.write(_NOTHING)
         case _:
+            said = () if answered is None else answered.document.paragraphs
+            out.writelines([*(f"{_inert(one)}\n" for one in said), "\n"] if said else [])
             print_table(month_pages(found), out)
+
+
+def _inert(text: str) -> str:
+    """Return a whole sentence without anything that could move the cursor: names on an invoice may hold anything."""
+    return "".join(plain(text[at : at + _PIECE]).plain for at in range(0, len(text), _PIECE))
 
 
 def print_reconciliation(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
 from types import FrameType
@@ -42,3 +42,17 @@ def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
         told.put(False)
         thread.join()
+
+
+def all_ended(
+    waits: Iterable[Callable[[float], bool]], seconds: float, monotonic: Callable[[], float]
+) -> tuple[bool, ...]:
+    """Wait for one after the other, ``seconds`` for all together, and return which of them ended.
+
+    Args:
+        waits: Each waits for as many seconds as it is given at the most, and tells whether what it waited for ended.
+        seconds: How long all may take.
+        monotonic: Seconds of a clock that never steps.
+    """
+    last = monotonic() + seconds
+    return tuple(wait(max(0.0, last - monotonic())) for wait in waits)

@@ -23,6 +23,7 @@ from collector.config.report_values import (
     Missed,
     ReportFormat,
     checked_cron,
+    checked_invoice,
     checked_mail_address,
     checked_subject,
     checked_time,
@@ -262,6 +263,7 @@ class ReportTable(Table):
         hours=6
     )
     keep: Annotated[int, BeforeValidator(whole(1, 10_000))] | None = None
+    invoice: Annotated[str, BeforeValidator(checked_invoice)] | None = None
 
 
 class ConfigFile(Table):

@@ -4,7 +4,7 @@ As those of ``values``: each returns the value in its type or raises ValueError 
 An address to send to nearly always holds a key, so no message shows one.
 
 Public: ``ReportFormat``, ``Missed``, ``checked_time``, ``checked_weekday``, ``checked_cron``, ``checked_subject``,
-``checked_mail_address``, ``true_or_false``.
+``checked_invoice``, ``checked_mail_address``, ``true_or_false``.
 """
 
 from __future__ import annotations
@@ -75,6 +75,14 @@ def checked_subject(value: object) -> str:
     text = checked_text(value)
     if not text.strip() or not text.isprintable() or len(text) > _LONGEST_SUBJECT:
         raise ValueError(f"must be one line of 1 to {_LONGEST_SUBJECT} printable characters")
+    return text
+
+
+def checked_invoice(value: object) -> str:
+    """Return the path of a file that has the period in its name, so that none is held against another's invoice."""
+    text = unshown_text(value)
+    if "{period}" not in text:
+        raise ValueError('must have {period} where the period\'s name stands, as in "invoices/{period}.csv"')
     return text
 
 

@@ -5,6 +5,7 @@ Public: ``ReportSettings``, ``TargetSource``, ``report_faults``, ``report_settin
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -38,7 +39,7 @@ class TargetSource:
     """Where the address to send to is kept: a variable, a file, or a literal address without a password.
 
     Attributes:
-        label: What the place is called in lists, logs and the database; never a key.
+        label: What the place is called in lists, logs and the database; never a key or an address.
     """
 
     label: str
@@ -79,6 +80,7 @@ class ReportSettings:
         targets: To whom it is sent.
         wait_for_data: How long it waits after it is due for a poll after its period's end.
         keep: How many periods' files are kept; None for all.
+        invoice: Where the invoice of a period lies, ``{period}`` standing for its name; None for nowhere.
     """
 
     name: str
@@ -94,6 +96,11 @@ class ReportSettings:
     missed: Missed
     wait_for_data: timedelta
     keep: int | None
+    invoice: Path | None = None
+
+    def invoice_of(self, period: str) -> Path | None:
+        """Return where the invoice of a period is to lie."""
+        return None if self.invoice is None else Path(str(self.invoice).replace("{period}", period))
 
 
 def report_variables(content: Mapping[str, object]) -> set[str]:
@@ -115,6 +122,8 @@ def report_faults(config: ConfigFile, providers: Mapping[str, Provider]) -> Iter
             yield Fault((*where, "name"), f'must be unique; "{table.name}" is reports[{earlier}] already')
         yield from _account_faults(table, where, config.accounts, providers)
         yield from _schedule_faults(table.schedule, (*where, "schedule"))
+        if table.invoice is not None and not table.report.of_billing_period:
+            yield Fault((*where, "invoice"), "has a meaning for month and reconcile only")
         for key in ("formats", "accounts", "meters"):
             values = getattr(table, key)
             if len(set(values)) < len(values):
@@ -145,6 +154,7 @@ def report_settings(
         missed=table.missed,
         wait_for_data=table.wait_for_data,
         keep=table.keep,
+        invoice=None if table.invoice is None else located(table.invoice),
     )
 
 
@@ -160,7 +170,10 @@ def _billing(account: AccountTable) -> Billing:
 def _label(target: TargetTable) -> str:
     if target.env is not None:
         return f"env {target.env}"
-    return str(target.url) if target.file is None else f"file {target.file}"
+    if target.file is not None:
+        return f"file {target.file}"
+    # Labels are stored and logged, and a literal address names people.
+    return f"mail {hashlib.sha256(str(target.url).encode()).hexdigest()[:8]}"
 
 
 def _source(target: TargetTable, located: Callable[[str], Path]) -> TargetSource:

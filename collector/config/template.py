@@ -126,6 +126,7 @@ _REPORTS = """
 #   to = [{ env = "REPORT_MAIL_URL" }]  # or { file = "PATH" }: where an address of apprise is kept, such as
 #   #   mailtos://user:password@mail.example.com?from=reports@example.com&to=team@example.com
 #   #   or one of Slack, Teams, ntfy, a webhook …; the literal { url = "mailto://…" } must hold no password
+#   invoice = "invoices/{period}.csv"  # month and reconcile: held against it if it lies there, relative to this file
 #   subject = "Usage for finance"  # without it the report's own title
 #   missed = "each"  # after a stop: every period that was missed, or only the "last"
 #   wait_for_data = "6h"  # how long it waits for a poll after its period's end before it is made without

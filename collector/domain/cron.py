@@ -2,9 +2,13 @@
 
     minute  hour  day of month  month  day of week        ``0 7 * * 1``, ``30 6 1,15 * *``, ``0 8 * * mon-fri``
 
-As in cron, Sunday is 0 and 7, and where both days are restricted either will do. Only days and times of the wall clock
+As in cron, Sunday is 0 and 7, and where both days are restricted either will do. A day that begins with ``*`` is not
+restricted, also ``*/2``: then both must fit. Only days and times of the wall clock
 are known here; what they are as instants is decided in ``report_schedule``, so that cron and plain schedules treat
 daylight saving alike (schedulers' own cron fires twice or never around the change, or counts weekdays from Monday).
+
+Source: Vixie cron and cronie; crontab(5) speaks of days that "aren't *", their ``entry.c`` decides by the field's first
+character (``DOM_STAR``, ``DOW_STAR``), and ``cron.c`` lets either day do only where neither is set.
 
 Public: ``Cron``, ``parse_cron``.
 """
@@ -19,7 +23,7 @@ from datetime import date, time
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _PART = re.compile(r"(?:\*|([0-9a-z]{1,3})(?:-([0-9a-z]{1,3}))?)(?:/([0-9]{1,2}))?", re.ASCII)
-_ANY = "*"
+_STAR = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Cron:
         text: As it was written.
         days: Days of the month 1..31, or None for any.
         weekdays: ISO weekdays 1..7, or None for any.
+        either: Whether one of both will do: true where neither field began with ``*``.
     """
 
     text: str
@@ -55,6 +60,7 @@ class Cron:
     days: frozenset[int] | None
     months: frozenset[int]
     weekdays: frozenset[int] | None
+    either: bool
 
     def times_on(self, day: date) -> tuple[time, ...]:
         """Return the wall-clock times on a local day, in order; empty where none is meant."""
@@ -63,13 +69,9 @@ class Cron:
         return tuple(time(hour, minute) for hour in sorted(self.hours) for minute in sorted(self.minutes))
 
     def _is_day(self, day: date) -> bool:
-        if self.days is None or self.weekdays is None:
-            wanted = (self.days is None or day.day in self.days) and (
-                self.weekdays is None or day.isoweekday() in self.weekdays
-            )
-        else:
-            wanted = day.day in self.days or day.isoweekday() in self.weekdays
-        return wanted
+        of_month = self.days is None or day.day in self.days
+        of_week = self.weekdays is None or day.isoweekday() in self.weekdays
+        return of_month or of_week if self.either else of_month and of_week
 
 
 def parse_cron(text: str) -> Cron:
@@ -86,9 +88,10 @@ def parse_cron(text: str) -> Cron:
         text=" ".join(parts),
         minutes=minutes,
         hours=hours,
-        days=None if parts[2] == _ANY else days,
+        days=None if parts[2] == _STAR else days,
         months=months,
-        weekdays=None if parts[4] == _ANY else frozenset(one or 7 for one in weekdays),
+        weekdays=None if parts[4] == _STAR else frozenset(one or 7 for one in weekdays),
+        either=not any(part.startswith(_STAR) for part in (parts[2], parts[4])),
     )
 
 

@@ -50,6 +50,11 @@ class ReportKind(StrEnum):
         """True for reports that are about a billing period, never about any other stretch of time."""
         return self in {ReportKind.MONTH, ReportKind.RECONCILE}
 
+    @property
+    def of_standing(self) -> bool:
+        """True for reports on where things stand at one instant, here the end of a period."""
+        return self in {ReportKind.BURN, ReportKind.EXHAUSTION}
+
 
 class About(StrEnum):
     """How long a stretch a scheduled report is about."""

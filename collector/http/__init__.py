@@ -13,6 +13,7 @@ which outcome code means what is the table in ``collector.http.faults``. The par
     stopping     the switch that ends all of them at once
     framing      how long a body is, and whether it may be read
     strict_json  bytes to values, or a refusal
+    foreign      requests that a notification's library makes by itself: no environment, bounded answers
 
 Rules for editors: nothing here reads the clock, the environment or a proxy setting of the machine; there is no way
 to switch the verification of certificates off; no error leaves with a request, a response or a key attached.

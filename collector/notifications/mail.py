@@ -6,6 +6,7 @@ all went well; a mailbox would get a report twice, or a refused one for ever. So
 each the server's own word.
 
     RCPT TO 250 · DATA 250   reached          RCPT TO 4xx   later          RCPT TO 5xx   never
+    530, 534, 535, 538       later, at whatever step: the login is wrong, which can be mended
     anything else, also a connection lost after DATA: nobody is taken for reached, all are tried again under the same id
 
 A password never leaves unencrypted, STARTTLS that is refused is a failure, and certificates are always checked.
@@ -32,6 +33,9 @@ from collector.notifications.message import Message, Outcome
 
 _LONGEST_REPLY = 160
 _SERVICE_GONE = 421
+# RFC 4954, section 6: the server wants a login, another or a safer one; somebody can mend this, and then wants the
+# report.
+_LOGIN_WANTED = {530, 534, 535, 538}
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+", re.ASCII)
 _SSL, _STARTTLS = "ssl", "starttls"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -114,8 +118,8 @@ def send_mail(mailbox: Mailbox, message: Message, reached: frozenset[str], patie
     letter = email_of(mailbox, message)
     with _explained(mailbox), _connected(mailbox, patience) as server:
         refused = _handed_over(server, mailbox, letter, missing)
-    later = [_reply(code, text) for code, text in refused.values() if code < 500]
-    never = [_reply(code, text) for code, text in refused.values() if code >= 500]
+    later = [_reply(code, text) for code, text in refused.values() if not _for_good(code)]
+    never = [_reply(code, text) for code, text in refused.values() if _for_good(code)]
     taken = {fingerprint(one) for one in missing if one not in refused}
     return Outcome(reached | taken, tuple(later), tuple(never))
 
@@ -163,12 +167,22 @@ def _limit(server: smtplib.SMTP, patience: Patience) -> threading.Timer:
     return timer
 
 
+@contextmanager
+def _cancelled_on_error(limit: threading.Timer) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        limit.cancel()
+        raise
+
+
 class _Plain(smtplib.SMTP):
     """A session that is limited from its very first byte on, which its constructor reads."""
 
     def __init__(self, mailbox: Mailbox, domain: str, patience: Patience) -> None:
         self.limit = _limit(self, patience)
-        super().__init__(mailbox.host, mailbox.port, domain, timeout=patience.answer_seconds)
+        with _cancelled_on_error(self.limit):
+            super().__init__(mailbox.host, mailbox.port, domain, timeout=patience.answer_seconds)
 
 
 class _Encrypted(smtplib.SMTP_SSL):
@@ -176,7 +190,8 @@ class _Encrypted(smtplib.SMTP_SSL):
 
     def __init__(self, mailbox: Mailbox, domain: str, patience: Patience) -> None:
         self.limit, context = _limit(self, patience), ssl.create_default_context()
-        super().__init__(mailbox.host, mailbox.port, domain, timeout=patience.answer_seconds, context=context)
+        with _cancelled_on_error(self.limit):
+            super().__init__(mailbox.host, mailbox.port, domain, timeout=patience.answer_seconds, context=context)
 
 
 @contextmanager
@@ -216,7 +231,7 @@ def _explained(mailbox: Mailbox) -> Iterator[None]:
     try:
         yield
     except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
-        kind = PermanentNotifyError if error.smtp_code >= 500 else NotifyError
+        kind = PermanentNotifyError if _for_good(error.smtp_code) else NotifyError
         raise kind(f"the mail server refused the message: {_reply(error.smtp_code, error.smtp_error)}") from None
     except smtplib.SMTPAuthenticationError as error:
         # Somebody can mend this, and then wants the report.
@@ -231,6 +246,10 @@ def _explained(mailbox: Mailbox) -> Iterator[None]:
         raise NotifyError(f"no safe connection to the mail server: {_plain(error.reason or str(error))}") from None
     except OSError as error:
         raise NotifyError(f"the mail server cannot be reached: {_plain(error.strerror or str(error))}") from None
+
+
+def _for_good(code: int) -> bool:
+    return code >= 500 and code not in _LOGIN_WANTED
 
 
 def _reply(code: int, text: bytes | str) -> str:

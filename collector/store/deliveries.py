@@ -4,8 +4,10 @@
        ▲             │          ├──► partly    some can never be reached
        └── put off ◄─┘          └──► failed    nobody ever can
 
-A delivery is marked ``sending`` before anything leaves, and finished after; so it happens at least once, and twice only
-where the process died in between, with the same message id. A lease that ends makes it due again.
+A delivery is marked ``sending`` before anything leaves, and finished after; so it happens at least once. It happens
+twice, with the same message id, only where nobody can know how the first time went: the process died or the connection
+was lost in between, or the database took no record until the lease ended and another process claimed the delivery. A
+lease that ends makes it due again.
 """
 
 from __future__ import annotations
@@ -17,13 +19,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, true, update
+from sqlalchemy import Connection, Row, func, literal, or_, select, true, update
 
 from collector.errors import LeaseLostError
 from collector.store import schema
 from collector.store.engine import Database
 from collector.store.report_runs import is_due, is_free, is_held
 from collector.store.rows import any_text_of
+from collector.store.types import Instant
 
 _delivery = schema.delivery
 
@@ -45,6 +48,7 @@ class ClaimedDelivery:
     Attributes:
         attempts: How many were made before.
         reached: Fingerprints of the recipients who have it already.
+        tried_since: When it was claimed first, since it was recorded or opened again.
     """
 
     report: str
@@ -53,6 +57,7 @@ class ClaimedDelivery:
     message_id: str
     attempts: int
     reached: frozenset[str]
+    tried_since: datetime
     owner: str
     until: datetime
 
@@ -96,11 +101,18 @@ def claim_delivery(
         row = connection.execute(
             update(_delivery)
             .where(*(_delivery.c[key] == getattr(found, key) for key in ("report", "period", "target")))
-            .values(state=DeliveryState.SENDING.value, lease_owner=owner, lease_until=until)
+            .values(
+                state=DeliveryState.SENDING.value,
+                lease_owner=owner,
+                lease_until=until,
+                tried_since=func.coalesce(_delivery.c.tried_since, literal(now, Instant)),
+            )
             .returning(*_delivery.c)
         ).one()
     reached = frozenset(json.loads(row.reached))
-    return ClaimedDelivery(row.report, row.period, row.target, row.message_id, row.attempts, reached, owner, until)
+    return ClaimedDelivery(
+        row.report, row.period, row.target, row.message_id, row.attempts, reached, row.tried_since, owner, until
+    )
 
 
 def finish_delivery(
@@ -140,7 +152,7 @@ def reopen(database: Database, report: str, period: str, now: datetime) -> int:
         again = connection.execute(
             update(_delivery)
             .where(_delivery.c.report == report, _delivery.c.period == period, unsent)
-            .values(state=DeliveryState.PENDING.value, finished_at=None, not_before=now, attempts=0)
+            .values(state=DeliveryState.PENDING.value, finished_at=None, not_before=now, attempts=0, tried_since=None)
             .returning(_delivery.c.target)
         ).all()
     return len(again)
@@ -164,6 +176,15 @@ def put_off_delivery(
     _record(database, delivery, values)
 
 
+def give_back_delivery(database: Database, delivery: ClaimedDelivery, not_before: datetime) -> None:
+    """Give a lease back without an attempt: the delivery is due again at ``not_before``.
+
+    Raises:
+        LeaseLostError: Another collector took the delivery over.
+    """
+    _record(database, delivery, {"state": DeliveryState.PENDING.value, "not_before": not_before})
+
+
 def recorded_deliveries(
     connection: Connection, reports: Sequence[str], period: str | None = None
 ) -> list[RecordedDelivery]:
@@ -174,6 +195,35 @@ def recorded_deliveries(
             any_text_of(connection, _delivery.c.report, list(reports)),
             true() if period is None else _delivery.c.period == period,
         )
+        .order_by(_delivery.c.report, _delivery.c.period, _delivery.c.target)
+    )
+    return [_recorded(row) for row in connection.execute(statement)]
+
+
+def deliveries_to_tell(
+    connection: Connection, reports: Sequence[str], periods: Sequence[str]
+) -> list[RecordedDelivery]:
+    """Return the deliveries of ``reports`` about any of ``periods``, and of others what was not sent to everybody."""
+    statement = (
+        select(_delivery)
+        .where(
+            any_text_of(connection, _delivery.c.report, list(reports)),
+            or_(
+                _delivery.c.finished_at.is_(None),
+                _delivery.c.error.is_not(None),
+                any_text_of(connection, _delivery.c.period, list(periods)),
+            ),
+        )
+        .order_by(_delivery.c.report, _delivery.c.period, _delivery.c.target)
+    )
+    return [_recorded(row) for row in connection.execute(statement)]
+
+
+def unfinished_deliveries(connection: Connection) -> list[RecordedDelivery]:
+    """Return what is still to be sent of any report, by report, period and target."""
+    statement = (
+        select(_delivery)
+        .where(_delivery.c.finished_at.is_(None))
         .order_by(_delivery.c.report, _delivery.c.period, _delivery.c.target)
     )
     return [_recorded(row) for row in connection.execute(statement)]

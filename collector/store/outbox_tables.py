@@ -1,8 +1,9 @@
 """The tables of scheduled reports and of what is to be sent: no facts, only what was done and what is still to do.
 
 A report has one run for each period, and each run one delivery for each target, by their keys; whatever clocks and
-collectors do, neither exists twice. No address is kept: a target is the place where its address is configured, and a
-recipient who was reached is a fingerprint. Change a table only together with a migration.
+collectors do, neither exists twice. No address is kept: a target is the place where its address is configured, or the
+fingerprint of one that stands in the settings, and a recipient who was reached is a fingerprint. Change a table only
+together with a migration.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ def _delivery(metadata: MetaData) -> Table:
         Column("message_id", Text, nullable=False, comment="the same for every attempt"),
         Column("not_before", Instant, nullable=False, comment="when it is tried next"),
         Column("attempts", Integer, nullable=False, server_default=text("0")),
+        Column("tried_since", Instant, comment="when it was claimed first, since it was opened"),
         Column("lease_until", Instant),
         Column("lease_owner", Text),
         Column("finished_at", Instant, comment="when it was sent or given up"),

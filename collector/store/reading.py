@@ -51,6 +51,7 @@ class MeterRow:
         good_at, good_value: When the last good value was last confirmed, and that value.
         latest: The newest value of any status.
         counts: What a listed request adds to it; None where requests do not tell.
+        until: The instant at which the history is asked to end although it goes on; None where it is asked for whole.
     """
 
     id: int
@@ -67,6 +68,7 @@ class MeterRow:
     good_value: int
     latest: int
     counts: Counts | None = None
+    until: int | None = None
 
 
 def meters(

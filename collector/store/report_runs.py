@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from collector.domain.instants import instant_of
 from collector.errors import LeaseLostError
 from collector.store import schema
 from collector.store.engine import Database
@@ -28,7 +27,6 @@ from collector.store.rows import any_text_of
 _run = schema.report_run
 _report = schema.scheduled_report
 _delivery = schema.delivery
-_good = schema.poll.alias("good")
 # Leases last minutes and nothing is put off for longer than an hour.
 PLAUSIBLE = timedelta(hours=2)
 
@@ -108,6 +106,17 @@ def plan(database: Database, report: str, runs: Sequence[PlannedRun], until: dat
         connection.execute(update(_report).where(_report.c.report == report).values(planned_until=until))
 
 
+def drop_future(database: Database, report: str, now: datetime) -> None:
+    """Forget the runs of a report that were planned by a clock that ran ahead, and not made; they are planned again."""
+    with database.write() as connection:
+        connection.execute(
+            delete(_run).where(
+                _run.c.report == report, _run.c.made_at.is_(None), _run.c.due_at > now, is_free(_run, now)
+            )
+        )
+        connection.execute(update(_report).where(_report.c.report == report).values(planned_until=now))
+
+
 def claim_run(
     database: Database, reports: Sequence[str], owner: str, now: datetime, until: datetime, period: str | None = None
 ) -> ClaimedRun | None:
@@ -177,23 +186,38 @@ def finish_run(
     values = {"made_at": now, "error": None, "files": json.dumps(list(files)), "missing": json.dumps(list(missing))}
     with database.write() as connection:
         _record(connection, run, values)
-        rows: list[dict[str, object]] = [
-            {
-                "report": run.report,
-                "period": run.planned.period,
-                "target": one.target,
-                "message_id": one.message_id,
-                "state": "pending",
-                "not_before": now,
-            }
-            for one in deliveries
-        ]
-        insert_new(connection, _delivery, rows)
+        _insert_deliveries(connection, (run.report, run.planned.period), now, deliveries)
+
+
+def add_deliveries(
+    database: Database, report: str, period: str, now: datetime, deliveries: Sequence[NewDelivery]
+) -> None:
+    """Record those deliveries of a run that was made which are not recorded yet."""
+    with database.write() as connection:
+        _insert_deliveries(connection, (report, period), now, deliveries)
+
+
+def _insert_deliveries(
+    connection: Connection, run: tuple[str, str], now: datetime, deliveries: Sequence[NewDelivery]
+) -> None:
+    report, period = run
+    rows: list[dict[str, object]] = [
+        {
+            "report": report,
+            "period": period,
+            "target": one.target,
+            "message_id": one.message_id,
+            "state": "pending",
+            "not_before": now,
+        }
+        for one in deliveries
+    ]
+    insert_new(connection, _delivery, rows)
 
 
 def recorded_runs(connection: Connection, reports: Sequence[str], latest: int = 1) -> list[RecordedRun]:
-    """Return the latest runs of each report, by name and the newest first."""
-    number = func.row_number().over(partition_by=_run.c.report, order_by=_run.c.due_at.desc()).label("number")
+    """Return the runs of the latest periods of each report, by name and the newest first."""
+    number = func.row_number().over(partition_by=_run.c.report, order_by=_run.c.period_end.desc()).label("number")
     inner = select(*_run.c, number).where(any_text_of(connection, _run.c.report, list(reports))).subquery()
     statement = select(inner).where(inner.c.number <= latest).order_by(inner.c.report, inner.c.number)
     return [_recorded(row) for row in connection.execute(statement)]
@@ -203,36 +227,6 @@ def recorded_run(connection: Connection, report: str, period: str) -> RecordedRu
     """Return the run of a report for a period, or None."""
     row = connection.execute(select(_run).where(_run.c.report == report, _run.c.period == period)).one_or_none()
     return None if row is None else _recorded(row)
-
-
-def heard_since(connection: Connection, ends: Mapping[str, datetime]) -> set[str]:
-    """Return the accounts of which a good poll ended at or after their own instant in ``ends``."""
-    account, poll = schema.account, schema.poll
-    statement = (
-        select(account.c.name, poll.c.finished_at)
-        .join(poll, poll.c.account == account.c.id)
-        .where(any_text_of(connection, account.c.name, list(ends)), poll.c.kind == "poll", poll.c.outcome == "ok")
-        .where(
-            poll.c.id
-            == select(func.max(_good.c.id))
-            .where(_good.c.account == account.c.id, _good.c.kind == "poll", _good.c.outcome == "ok")
-            .correlate(account)
-            .scalar_subquery()
-        )
-    )
-    return {row.name for row in connection.execute(statement) if row.finished_at >= ends[row.name]}
-
-
-def history_begins(connection: Connection, accounts: Sequence[str]) -> datetime | None:
-    """Return when the first value of any of ``accounts`` was observed, or None before there is one."""
-    account, meter, snapshot = schema.account, schema.meter, schema.snapshot
-    first = connection.scalar(
-        select(func.min(snapshot.c.observed_at))
-        .join(meter, meter.c.id == snapshot.c.meter)
-        .join(account, account.c.id == meter.c.account)
-        .where(any_text_of(connection, account.c.name, list(accounts)))
-    )
-    return None if first is None else instant_of(first)
 
 
 def _recorded(row: Row[Any]) -> RecordedRun:

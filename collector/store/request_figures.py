@@ -7,14 +7,25 @@ that any rank of them can be found in one walk.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, func, literal_column, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+    union_all,
+)
 
-from collector.domain.requests import FINAL_STATUSES
+from collector.domain.requests import FINAL_STATUSES, UNRESOLVED
 from collector.store import schema
 from collector.store.request_sums import last_good_poll
 
@@ -26,6 +37,7 @@ _QUARTER = literal_column(str(900_000_000), BigInteger)
 _request = schema.usage_request
 _made = func.coalesce(_request.c.created_at, _request.c.first_seen_at)
 _settled = func.coalesce(_request.c.completed_at, _request.c.created_at, _request.c.first_seen_at)
+_MOST_FIRST = (_request.c.credits_used.desc(), _request.c.request_id)
 _took: ColumnElement[int] = type_coerce(_request.c.completed_at, BigInteger) - type_coerce(
     _request.c.created_at, BigInteger
 )
@@ -154,16 +166,47 @@ def unresolved_requests(connection: Connection, span: RequestSpan, limit: int) -
     return [_as_shown(row) for row in connection.execute(statement.limit(limit))]
 
 
-def largest_requests(
-    connection: Connection, account: int, start: datetime, end: datetime, limit: int
-) -> list[ShownRequest]:
-    """Return the records whose credits fell into ``[start, end)`` and were most, most first."""
-    statement = (
-        _shown()
-        .where(_request.c.account == account, _settled >= start, _settled < end, _request.c.credits_used > 0)
-        .order_by(_request.c.credits_used.desc(), _request.c.request_id)
-    )
-    return [_as_shown(row) for row in connection.execute(statement.limit(limit))]
+def status_counts_of(connection: Connection, spans: Sequence[RequestSpan]) -> list[dict[str, int]]:
+    """Return of each span how many records were made in it, by status, with one statement for all.
+
+    The status of those that left the list before their end is ``unresolved``.
+    """
+    parts = []
+    for place, span in enumerate(spans):
+        records = _within(select(_request.c.status, _unresolved(span).label("gone")), span).subquery()
+        counted = select(_number(place), records.c.status, records.c.gone, func.count().label("times"))
+        parts.append(counted.group_by(records.c.status, records.c.gone))
+    found: list[dict[str, int]] = [{} for _ in spans]
+    for place, status, gone, times in connection.execute(union_all(*parts)) if parts else ():
+        shown = UNRESOLVED if gone else status
+        found[place][shown] = found[place].get(shown, 0) + times
+    return [dict(sorted(one.items())) for one in found]
+
+
+def largest_requests_of(
+    connection: Connection, spans: Sequence[RequestSpan], limit: int
+) -> list[tuple[ShownRequest, ...]]:
+    """Return of each span the records whose credits fell into it and were most, most first, with one statement."""
+    parts = []
+    for place, span in enumerate(spans):
+        used = _shown().where(_request.c.account == span.account, _request.c.credits_used > 0, *_settled_in(span))
+        largest = used.order_by(*_MOST_FIRST).limit(limit).subquery()
+        parts.append(select(_number(place), *largest.c))
+    found: list[list[ShownRequest]] = [[] for _ in spans]
+    for row in connection.execute(union_all(*parts)) if parts else ():
+        found[row.place].append(_as_shown(row))
+    return [tuple(sorted(one, key=lambda shown: (-(shown.credits_used or 0), shown.request_id))) for one in found]
+
+
+def _number(place: int) -> ColumnElement[int]:
+    return literal_column(str(place), BigInteger).label("place")
+
+
+def _settled_in(span: RequestSpan) -> Iterator[ColumnElement[bool]]:
+    if span.start is not None:
+        yield _settled >= span.start
+    if span.end is not None:
+        yield _settled < span.end
 
 
 def _shown() -> _AnySelect:

@@ -82,6 +82,7 @@ def create_deliveries() -> None:
         sa.Column("message_id", sa.Text(), nullable=False, comment="the same for every attempt"),
         sa.Column("not_before", INSTANT, nullable=False, comment="when it is tried next"),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("tried_since", INSTANT, comment="when it was claimed first, since it was opened"),
         sa.Column("lease_until", INSTANT),
         sa.Column("lease_owner", sa.Text()),
         sa.Column("finished_at", INSTANT, comment="when it was sent or given up"),

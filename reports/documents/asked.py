@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, timedelta
 from itertools import groupby
+from zoneinfo import ZoneInfo
 
 from collector.store.accounts import recorded_zones
 from collector.store.engine import Database
@@ -26,7 +27,7 @@ def subtitle(database: Database, question: Question, *, ranged: bool) -> str:
     zones = recorded_zones(database)
     names = sorted(question.accounts or zones)
     keys = {question.agreement_of(name, zones.get(name, "UTC")).zone.key for name in names}
-    parts = [_names(names), *([_range(question)] if ranged else []), _zones(keys)]
+    parts = [_names(names), _range(question) if ranged else _stood(question, keys), _zones(keys)]
     return " · ".join(one for one in parts if one)
 
 
@@ -49,6 +50,14 @@ def _range(question: Question) -> str:
             return f"since {question.start}"
         case _:
             return f"{question.start}" if question.start == last else f"{question.start} to {last}"
+
+
+def _stood(question: Question, keys: set[str]) -> str:
+    """Return the asked instant in words; nothing for now."""
+    if question.as_of is None:
+        return ""
+    zone = ZoneInfo(next(iter(keys))) if len(keys) == 1 else UTC
+    return f"as of {question.stood_at.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
 def _zones(keys: set[str]) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collector.store.engine import Database
 from reports.document import Document, Fact, Section, Tone
-from reports.documents.asked import subtitle
+from reports.documents.asked import NOTHING, subtitle
 from reports.documents.records import records
 from reports.question import Question
 from reports.request_gaps import gap_rows
 from reports.tables import number
+from reports.windows import meters_asked
 
 _NONE = "No poll of this range missed a request or left credits unexplained."
 
@@ -31,7 +32,7 @@ def gaps_document(database: Database, question: Question) -> Document:
         if rows
         else (),
         sections=(Section("polls", "Poll by poll", blocks=(table,)),) if rows else (),
-        empty="" if rows else _NONE,
+        empty="" if rows else _NONE if meters_asked(database, question) else NOTHING,
     )
 
 

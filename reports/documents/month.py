@@ -9,14 +9,15 @@ Public: ``month_document``, ``month_answer``, ``MonthAnswer``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from collector.store.engine import Database
 from reports.document import Block, Document, Section
 from reports.documents.month_charts import day_chart, earlier_chart, earlier_table, quota_chart, status_chart
 from reports.documents.month_compare import ahead_sentences, ahead_shortly, compare_sentences, compare_shortly
-from reports.documents.month_facts import facts_of, head_facts, should_say
+from reports.documents.month_facts import facts_of, head_facts, should_say, taken_back
+from reports.documents.month_invoiced import invoiced_of
 from reports.documents.month_meters import MeterMonth, Month, month_of
 from reports.documents.month_requests import MOST, AccountRequests
 from reports.documents.month_sure import closed_shortly, sure_sentences, sure_shortly
@@ -34,8 +35,9 @@ from reports.documents.month_tables import (
 from reports.documents.month_verdict import overall
 from reports.documents.month_words import counted, money, named, period_text, sentence
 from reports.invoices import Invoice
-from reports.month import As
+from reports.month import As, object_of
 from reports.question import Question
+from reports.rendering import Row
 from reports.tables import share
 
 _NOTHING = "Nothing was recorded in this period; `collector poll` records, `collector status` tells more."
@@ -43,19 +45,25 @@ _FOOTER = (
     "Made from the ledger by `collector report month`. Used: by how much the counter grew in the period. At least, at "
     "most: what the readings around the period's ends allow. Observed: the share of the period in which no silence was "
     "longer than the account's polls allow.",
-    "Amounts are rounded once, half to even, to the currency's minor unit; instants in tables are UTC, those in "
-    "sentences name their zone.",
+    "Amounts are rounded once, half to even, to the currency's minor unit; instants in tables are UTC where the column "
+    "does not name a zone, those in sentences name theirs.",
 )
+_PLAIN_WORDS = frozenset({"All", "No", "Nothing", "On", "The", "There"})
 _MOST_WHY = 3
 _MOST_TOLD = 4
 
 
 @dataclass(frozen=True, slots=True)
 class MonthAnswer:
-    """The document, and how the command ends: 0, or as ``reconcile`` does where an invoice was given."""
+    """The document, and how the command ends: 0, or as ``reconcile`` does for the accounts that the invoice names.
+
+    Attributes:
+        invoiced: By account and meter, the columns ``month_invoiced.INVOICED``; nothing without an invoice.
+    """
 
     document: Document
     exit_code: int
+    invoiced: Mapping[tuple[str, str], Row]
 
 
 def month_document(
@@ -76,12 +84,14 @@ def month_answer(
 ) -> MonthAnswer:
     """Return the document of ``month_document`` and the exit code; errors are those of ``month_document``."""
     found = month_of(database, question, text, which, invoice)
-    code = 0 if found.reconciliation is None else found.reconciliation.exit_code(invoiced=True)
-    return MonthAnswer(_document(found), code)
+    if found.judgement is None:
+        return MonthAnswer(_document(found), 0, {})
+    return MonthAnswer(_document(found), found.judgement.exit_code, found.judgement.cells)
 
 
 def _document(found: Month) -> Document:
     empty = "" if found.meters or found.verdicts else _NOTHING
+    invoiced = {} if found.judgement is None else found.judgement.cells
     return Document(
         name="month",
         title=_title(found),
@@ -93,6 +103,7 @@ def _document(found: Month) -> Document:
         sections=() if empty else tuple(_sections(found)),
         footer=(*(sentence(note) for note in found.notes), *_FOOTER),
         empty=empty,
+        objects=[{**object_of(row, found.which), **invoiced_of(row, invoiced)} for row in found.rows],
     )
 
 
@@ -122,7 +133,8 @@ def _answer(found: Month) -> Iterator[str]:
         yield from verdict.explained[:_MOST_WHY]
         if found.which is As.CLOSED:
             yield "The verdict is on what is now known of the period; the figures shown are those as closed."
-    elif found.reconciliation is not None:
+        yield from _unnamed(found)
+    elif found.judgement is not None:
         yield "The invoice bills nothing that could be held against this period."
     else:
         yield from (should_say(one) for one in main[:_MOST_TOLD])
@@ -136,12 +148,22 @@ def _answer(found: Month) -> Iterator[str]:
         yield from (f"Requests: {_requests_shortly(each)}" for each in found.requests.values())
 
 
+def _unnamed(found: Month) -> Iterator[str]:
+    """Yield which accounts the invoice does not cover."""
+    names = () if found.judgement is None else found.judgement.unnamed
+    if names:
+        shown = ", ".join(named(each) for each in names[:_MOST_TOLD])
+        more = f" and {len(names) - _MOST_TOLD:,} more" if len(names) > _MOST_TOLD else ""
+        which = "is an account that" if len(names) == 1 else "are accounts that"
+        yield f"Not part of this verdict {which} the invoice does not name: {shown}{more}."
+
+
 def _in_one(one: MeterMonth) -> str:
     """Return a meter of several in a paragraph: how much, how sure, compared with what."""
     figures = one.view.figures
     cost = "" if figures["amount"] is None else f" for {money(figures['amount'], figures['currency'])}"
     used = sentence(f"{counted(figures['usage'], one.view.unit)}{cost}")
-    told = " ".join(_begun(each) for each in (sure_shortly(one), compare_shortly(one)))
+    told = " ".join(_begun(each) for each in (sure_shortly(one), taken_back(one), compare_shortly(one)) if each)
     return f"{named(one.view.account)}, {one.view.meter}: {used} {told}"
 
 
@@ -149,12 +171,19 @@ def _shortly(one: MeterMonth) -> Iterator[str]:
     """Yield how sure, compared with what, and what is ahead of one meter, each in a sentence."""
     for name, text in (
         ("How sure", sure_shortly(one)),
+        ("Taken back", taken_back(one)),
         ("Closed", closed_shortly(one)),
         ("Compared", compare_shortly(one)),
         ("Ahead", ahead_shortly(one)),
     ):
         if text:
-            yield f"{name}: {text}"
+            yield f"{name}: {_within(text)}"
+
+
+def _within(text: str) -> str:
+    """Return a sentence as it goes on behind a colon; a name keeps its capital."""
+    first = text.split(" ", 1)[0]
+    return text[:1].lower() + text[1:] if first in _PLAIN_WORDS else text
 
 
 def _begun(text: str) -> str:

@@ -10,10 +10,11 @@ Public: ``Earlier``, ``earlier_periods``, ``kind_of``.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from collector.domain.accounts import Agreement
+from collector.domain.calendar import start_of_day
 from collector.domain.instants import instant_of, micros_of
 from collector.domain.money import rounded
 from collector.domain.named_periods import name_of, span_of
@@ -36,6 +37,8 @@ class Earlier:
 
     Attributes:
         days: How many days it has.
+        per_day: Usage of an average day of it; of one that was not observed from its beginning, of the days that were
+            seen whole. None where there is none.
         first_days: What was used on as many of its first days as are compared; None where it has fewer.
         whole: True where it was observed from its beginning.
     """
@@ -49,13 +52,9 @@ class Earlier:
     amount: Decimal | None
     currency: str | None
     days: int
+    per_day: float | None
     first_days: Cell
     whole: bool
-
-    @property
-    def per_day(self) -> float:
-        """Usage of an average day of it."""
-        return float(units(self.usage)) / self.days if self.days else 0.0
 
 
 def kind_of(billing: Billing, name: str) -> Billing:
@@ -99,11 +98,22 @@ def earlier_periods(
             amount=_amount(charged, billing.currency),
             currency=billing.currency,
             days=len(charged.days),
+            per_day=_per_day(charged.days, instant_of(row.first_at), units(bound["usage"]), priced, row.scale),
             first_days=_first_days(charged.days, compared, row.scale),
             whole=instant_of(row.first_at) <= one.start,
         )
         for one, charged, bound, share in zip(periods, charges, bounds, shares, strict=True)
     ]
+
+
+def _per_day(
+    days: tuple[ChargedDay, ...], first_at: datetime, seen: Decimal, agreement: Agreement, scale: int
+) -> float | None:
+    """Return usage of an average day that was seen whole; of all days where the first observation is before them."""
+    whole = [day for day in days if start_of_day(day.day, agreement.zone) >= first_at]
+    if len(whole) == len(days):
+        return float(seen) / len(days) if days else None
+    return float(Decimal(sum(day.usage for day in whole)).scaleb(-scale)) / len(whole) if whole else None
 
 
 def _before(row: MeterRow, agreement: Agreement, period: Period) -> list[Period]:

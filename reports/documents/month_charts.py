@@ -8,7 +8,6 @@ Public: ``day_chart``, ``quota_chart``, ``earlier_chart``, ``earlier_table``, ``
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from itertools import accumulate
 
 from reports.charts.quota import cumulative
@@ -70,7 +69,7 @@ def _periods(one: MeterMonth) -> list[Row]:
             "usage": each.usage,
             "lower": each.lower,
             "upper": each.upper,
-            "per_day": round(each.per_day, 6),
+            "per_day": None if each.per_day is None else round(each.per_day, 6),
             "first_days": each.first_days,
             "coverage": each.coverage,
             "amount": each.amount,
@@ -80,14 +79,13 @@ def _periods(one: MeterMonth) -> list[Row]:
         }
         for each in one.earlier
     ]
-    days = len(one.view.days) if one.is_over else one.compared
     rows.append(
         {
             "period": one.view.period,
             "usage": figures["usage"],
             "lower": figures["lower"],
             "upper": figures["upper"],
-            "per_day": round(_first(one) / days, 6) if days else None,
+            "per_day": None if one.per_day is None else round(one.per_day, 6),
             "first_days": None,
             "coverage": figures["coverage"],
             "amount": figures["amount"],
@@ -97,12 +95,6 @@ def _periods(one: MeterMonth) -> list[Row]:
         }
     )
     return rows
-
-
-def _first(one: MeterMonth) -> float:
-    if one.is_over:
-        return float(units(one.view.figures["usage"]))
-    return float(sum((units(day["usage"]) for day in one.view.days[: one.compared]), Decimal(0)))
 
 
 def _begins_late(one: MeterMonth) -> bool:
@@ -131,7 +123,7 @@ def earlier_table(one: MeterMonth) -> Table:
     )  # fmt: skip
     return Table(
         f"{one.prefix}_earlier", "This period and earlier ones", columns, tuple(_periods(one)),
-        "A running period's usage a day is that of its whole days; amounts are at the prices declared today.",
+        "A day: usage of an average day that was over and seen whole; amounts are at the prices declared today.",
     )  # fmt: skip
 
 

@@ -76,13 +76,15 @@ def _over(one: MeterMonth, whole: list[Earlier]) -> Iterator[str]:
     view = one.view
     per_day = _per_day(one)
     last = whole[-1]
-    used = f"{rate_text(per_day)} {view.unit} a day"
+    used = f"{counted(view.figures['usage'], view.unit)} in {_days(one.whole_days)}, {rate_text(per_day)} a day"
     if last.per_day:
-        more = percent_more(per_day, last.per_day)
-        yield f"{used}, {more} in {_name(one, last)} ({rate_text(last.per_day)} a day)."
+        more = percent_more(per_day, last.per_day).removesuffix(" than").removesuffix(" as")
+        than = "as" if more.startswith("as ") else "than"
+        before = f"{number(last.usage)} in {_days(last.days)}, {rate_text(last.per_day)} a day"
+        yield f"{used}: {more} a day {than} in {_name(one, last)} ({before})."
     else:
         yield f"{used}; in {_name(one, last)} nothing was used."
-    rates = [each.per_day for each in whole]
+    rates = [_rate(each) for each in whole]
     if len(rates) > 2 and median(rates):
         more = percent_more(per_day, median(rates))
         yield f"That is {more} the median of the {len(rates)} earlier periods ({rate_text(median(rates))} a day)."
@@ -95,18 +97,18 @@ def _over(one: MeterMonth, whole: list[Earlier]) -> Iterator[str]:
 def _extremes(one: MeterMonth, whole: list[Earlier]) -> Iterator[str]:
     if len(whole) < 2:
         return
-    most, least = max(whole, key=lambda each: each.per_day), min(whole, key=lambda each: each.per_day)
+    most, least = max(whole, key=_rate), min(whole, key=_rate)
     per_day = _per_day(one)
-    if per_day > most.per_day:
-        before = f"{_name(one, most)} with {rate_text(most.per_day)}"
+    if per_day > _rate(most):
+        before = f"{_name(one, most)} with {rate_text(_rate(most))}"
         yield f"No earlier period used more a day; the most before was {before}."
-    elif per_day < least.per_day:
-        before = f"{_name(one, least)} with {rate_text(least.per_day)}"
+    elif per_day < _rate(least):
+        before = f"{_name(one, least)} with {rate_text(_rate(least))}"
         yield f"No earlier period used less a day; the least before was {before}."
     else:
         yield (
-            f"The most was used in {_name(one, most)} ({rate_text(most.per_day)} a day), the least in "
-            f"{_name(one, least)} ({rate_text(least.per_day)})."
+            f"The most was used in {_name(one, most)} ({rate_text(_rate(most))} a day), the least in "
+            f"{_name(one, least)} ({rate_text(_rate(least))})."
         )
 
 
@@ -125,7 +127,15 @@ def _cost(one: MeterMonth, last: Earlier) -> str:
 
 
 def _per_day(one: MeterMonth) -> float:
-    return float(units(one.view.figures["usage"])) / max(1, len(one.view.days))
+    return one.per_day or 0.0
+
+
+def _rate(each: Earlier) -> float:
+    return each.per_day or 0.0
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
 
 
 def _name(one: MeterMonth, each: Earlier) -> str:

@@ -1,6 +1,6 @@
 """The figures at the head of the month report and of each meter, and what an invoice should say.
 
-Public: ``head_facts``, ``facts_of``, ``should_say``.
+Public: ``head_facts``, ``facts_of``, ``should_say``, ``taken_back``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from reports.document import Fact, Tone
 from reports.documents.month_evidence import SilenceKind
+from reports.documents.month_gaps import gaps_of, read_apart
 from reports.documents.month_meters import MeterMonth, Month
 from reports.documents.month_verdict import overall
 from reports.documents.month_words import between, counted, money, period_words, sentence, units, when
@@ -22,6 +23,8 @@ _UNCHECKED = Fact("Invoice", "Not checked", "give it with --invoice FILE")
 
 def head_facts(found: Month) -> tuple[Fact, ...]:
     """Return the answer in figures: of one meter all of it, of several the verdict and the sums of money."""
+    if not found.meters and not found.verdicts:
+        return ()
     verdict = overall(found.verdicts)
     told = [_UNCHECKED] if verdict is None else [Fact("Invoice", verdict.word, verdict.bills, verdict.tone)]
     billed = [one for one in found.meters if one.verdict is not None and one.verdict.decides]
@@ -98,8 +101,9 @@ def _quota(one: MeterMonth) -> Iterator[Fact]:
 
 
 def _observed(one: MeterMonth) -> Iterator[Fact]:
-    gaps = [each for each in one.evidence.silences if each.kind is SilenceKind.GAP]
+    gaps = gaps_of(one)
     note = "no gap" if not gaps else "1 gap" if len(gaps) == 1 else f"{len(gaps):,} gaps"
+    note = read_apart(one) or note
     if one.evidence.seen_until < one.view.end:
         note = f"up to the last observation, {note}"
     exact = one.view.figures["lower"] == one.view.figures["upper"] and not _begins_late(one)
@@ -135,6 +139,20 @@ def should_say(one: MeterMonth) -> str:
     return sentence(
         f"the invoice for {name} should bill {used}{known}{cost} for {view.account}, {view.meter}; "
         f"whether it does is told by: collector report month --period {view.period} --invoice FILE.{closed}"
+    )
+
+
+def taken_back(one: MeterMonth) -> str:
+    """Return what the provider took back in the period, in a sentence; empty where that is nothing or said already."""
+    falls = [each for each in one.evidence.falls if each.kind == "correction"]
+    if not falls or (one.verdict is not None and any("took" in each for each in one.verdict.why)):
+        return ""
+    lost = sum((units(each.before) - units(each.after) for each in falls), Decimal(0))
+    amount = counted(lost if one.scale else int(lost), one.view.unit)
+    times = f" in {len(falls):,} corrections, the last" if len(falls) > 1 else ""
+    return (
+        f"The provider took {amount} back{times} by {when(falls[-1].at, one.zone)}; the total is less by as much, and "
+        "an invoice drawn up without that bills more."
     )
 
 

@@ -4,8 +4,8 @@ Rule for editors: the sentence never says more than was checked. An invoice with
 without a word, a figure that the ledger does not know exactly is told with its bounds, and an incomplete ledger judges
 nobody.
 
-Public: ``PAY``, ``STOP``, ``CHECK``, ``WAIT``, ``UNBILLED``, ``word_and_text``, ``billed_words``, ``open_reasons``,
-``localised``.
+Public: ``PAY``, ``STOP``, ``CHECK``, ``WAIT``, ``UNBILLED``, ``WRONG``, ``ELSEWHERE``, ``APART``, ``UNUSED``,
+``word_and_text``, ``billed_words``, ``open_reasons``, ``localised``.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ STOP = "Do not pay yet"
 CHECK = "Check it first"
 WAIT = "Wait"
 UNBILLED = "Not billed"
+WRONG = "Wrong period"
+ELSEWHERE = "Not on this invoice"
+APART = "Not billed separately"
+UNUSED = "Nothing to bill"
 _INSTANT = re.compile(r"(?<!\w)'[^']*'|\"[^\"]*\"|(\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ)", re.ASCII)
 
 
@@ -41,16 +45,24 @@ def word_and_text(row: Reconciled) -> tuple[str, str]:
         return STOP, f"{billed_words(row, None)}, and nothing of it is in the ledger"
     view = view_of(statement)
     if row.billed is None:
-        if row.status is Status.INCOMPLETE:
-            return WAIT, f"the ledger is incomplete ({_open(statement)}), and it is not on the invoice"
-        one = view.figures["usage"] == 1
-        verb = "was used and is" if one else "were used and are"
-        return UNBILLED, f"{_used(view)} {verb} not on the invoice"
+        return _unbilled(row, statement, view)
     if row.status is Status.INCOMPLETE:
         return WAIT, _incomplete(row, statement, view)
     if row.status is Status.MISMATCH:
         return _mismatch(row, view, row.billed.line)
     return _fits(row, view, row.billed.line)
+
+
+def _unbilled(row: Reconciled, statement: MeterStatement, view: StatementView) -> tuple[str, str]:
+    """Return what it means that a meter is not on the invoice: nothing, where nobody would bill it by itself."""
+    if not row.expected:
+        if not view.figures["usage"]:
+            return UNUSED, "nothing of it was used, and it is not on the invoice"
+        return APART, f"{_used(view)}, without a price of its own; the invoice bills the account by other meters"
+    if row.status is Status.INCOMPLETE:
+        return WAIT, f"the ledger is incomplete ({_open(statement)}), and it is not on the invoice"
+    verb = "was used and is" if view.figures["usage"] == 1 else "were used and are"
+    return UNBILLED, f"{_used(view)} {verb} not on the invoice"
 
 
 def _used(view: StatementView) -> str:
@@ -154,20 +166,22 @@ def _quantity_differs(row: Reconciled, view: StatementView, difference: Decimal)
     more = "more" if difference > 0 else "less"
     by = f"{counted(_plain(abs(difference)), view.unit)} {more} than"
     quantity = units(figures["usage"]) + difference
+    rest = ""
     if difference > 0 and figures["upper"] is not None and quantity > units(figures["upper"]):
         by = f"{by} the ledger can hold ({_holds(view, 'upper')})"
     elif difference < 0 and quantity < units(figures["lower"]):
         by = f"{by} the ledger holds ({_holds(view, 'lower')})"
     else:
         span = between(figures["lower"], figures["upper"], view.unit)
-        by = f"{by} the {_used_only(view)} used; the ledger itself only knows {span}, so this may be all that differs"
+        by = f"{by} the {_used_only(view)} used"
+        rest = f"; the ledger itself only knows {span}, so this may be all that differs"
     text = f"{billed_words(row, view)}, {by}"
     line = None if row.billed is None else row.billed.line
     over = None if line is None else _amount_over(view, line)
     if over is not None:
         joined = "and" if not over or (over > 0) == (difference > 0) else "but"
         text += f", {joined} {_money_word(over, view)}"
-    return (STOP if difference > 0 or (over or 0) > 0 else CHECK), text
+    return (STOP if difference > 0 or (over or 0) > 0 else CHECK), f"{text}{rest}"
 
 
 def _money_word(over: Decimal, view: StatementView) -> str:

@@ -7,28 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from collector.domain.accounts import Agreement, Quota
-from collector.domain.calendar import day_of
+from collector.domain.calendar import day_of, start_of_day
 from collector.domain.periods import Period
 from collector.store.engine import Database
 from collector.store.reading import MeterRow
 from reports.catalogue import exhaustion_dates
 from reports.documents.month_ahead import Outlook, outlook_of, running_period
 from reports.documents.month_before import Earlier, earlier_periods
-from reports.documents.month_evidence import Evidence, evidence_of
+from reports.documents.month_evidence import Evidence, SilenceKind, evidence_of
+from reports.documents.month_invoiced import Judgement, judged
 from reports.documents.month_money import amount_bounds
 from reports.documents.month_requests import AccountRequests, requests_of
-from reports.documents.month_verdict import Verdict, verdict_of
+from reports.documents.month_verdict import Verdict
+from reports.documents.month_words import units
 from reports.exhaustion import COLUMNS as EXHAUSTION
 from reports.explanations import explanations
 from reports.invoices import Invoice
 from reports.month import As, MonthRow, month
 from reports.question import Question
-from reports.reconciliation import Reconciliation, reconcile
+from reports.reconciliation import reconcile
 from reports.rendering import Row
 from reports.rows import rows_of
 from reports.statement import left_out
@@ -76,6 +78,30 @@ class MeterMonth:
         return self.view.end <= self.now
 
     @property
+    def whole_days(self) -> int:
+        """How many of its days were over and seen from their beginning at the last observation."""
+        return len(self._whole())
+
+    @property
+    def per_day(self) -> float | None:
+        """Usage of an average whole day; None where no whole day is over.
+
+        Of a period that was observed to its end and from its beginning these are all days.
+        """
+        days = self._whole()
+        if len(days) == len(self.view.days):
+            return float(units(self.view.figures["usage"])) / len(days) if days else None
+        return float(sum((units(day["usage"]) for day in days), Decimal(0))) / len(days) if days else None
+
+    def _whole(self) -> Sequence[Row]:
+        begun = (each.end for each in self.evidence.silences if each.kind is SilenceKind.BEFORE)
+        first = next((at.astimezone(self.zone) for at in begun), None)
+        days = self.view.days[: self.compared]
+        if first is None:
+            return days
+        return [day for day in days if start_of_day(date.fromisoformat(str(day["day"])), self.zone) >= first]
+
+    @property
     def quota_amount(self) -> Decimal | None:
         """The period's quota in units; None without one, or where it is for ever."""
         if self.quota is None or self.quota.lifetime:
@@ -91,7 +117,7 @@ class Month:
         text: The period as it was asked for.
         meters: By account, the most telling meter of each first.
         requests: By account, of those that have a request list.
-        reconciliation: With the invoice; None without one.
+        judgement: On the invoice; None without one.
         notes: What must be said beside the figures.
     """
 
@@ -102,7 +128,7 @@ class Month:
     meters: tuple[MeterMonth, ...]
     requests: Mapping[str, AccountRequests]
     verdicts: tuple[Verdict, ...]
-    reconciliation: Reconciliation | None
+    judgement: Judgement | None
     notes: tuple[str, ...]
 
 
@@ -116,9 +142,11 @@ def month_of(database: Database, question: Question, text: str, which: As, invoi
     """
     rows = month(database, question, text, which)
     held = None if invoice is None else reconcile(database, question, text, invoice)
-    verdicts = {
-        (one.account, one.meter): verdict_of(one, explanations(database, one)) for one in (held.rows if held else ())
-    }
+    judgement = None
+    if held is not None and invoice is not None:
+        told = {(one.account, one.meter): explanations(database, one) for one in held.rows}
+        judgement = judged(held, invoice, told)
+    verdicts = {} if judgement is None else judgement.verdicts
     known = {(one.account, one.name): one for one in meters_asked(database, question)}
     ordered = sorted(rows, key=lambda one: (one.shown.account, _rank(one, verdicts)))
     standings = _standings(database, question, [one.shown for one in rows])
@@ -130,7 +158,7 @@ def month_of(database: Database, question: Question, text: str, which: As, invoi
     notes = [*(held.notes if held else ()), *left_out(database, question, text, {one.shown.account for one in rows})]
     return Month(
         text, which, question.now, tuple(rows), tuple(found), _requests(database, found), tuple(verdicts.values()),
-        held, tuple(notes),
+        judgement, tuple(notes),
     )  # fmt: skip
 
 

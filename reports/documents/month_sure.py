@@ -1,6 +1,6 @@
 """How sure the month is, in sentences with figures: coverage, gaps, falls of the counter, bounds, requests missed.
 
-Public: ``sure_sentences``, ``sure_shortly``, ``closed_shortly``, ``holds``.
+Public: ``sure_sentences``, ``sure_shortly``, ``closed_shortly``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from reports.documents.month_evidence import Fall, Silence, SilenceKind
+from reports.documents.month_gaps import gap_sentences, gaps_of, read_apart
 from reports.documents.month_meters import MeterMonth
 from reports.documents.month_words import (
     between,
@@ -26,7 +27,6 @@ from reports.documents.month_words import (
 from reports.rendering import Row
 from reports.tables import number, share
 
-_MOST_GAPS = 5
 _MOST_FALLS = 5
 
 
@@ -45,7 +45,8 @@ def sure_sentences(one: MeterMonth) -> tuple[str, ...]:
 def sure_shortly(one: MeterMonth) -> str:
     """Return how sure a meter's month is, in one sentence."""
     figures = one.view.figures
-    seen = f"{_observed(one)} of {_so_far(one)} was observed"
+    apart = f" ({words})" if (words := read_apart(one)) else ""
+    seen = f"{_observed(one)} of {_so_far(one)} was observed{apart}"
     if any(silence.kind is SilenceKind.BEFORE for silence in one.evidence.silences):
         return sentence(f"{seen}: what was used before {when(_first(one), one.zone)} is not in the total")
     if figures["upper"] is None:
@@ -107,8 +108,7 @@ def _in_money(one: MeterMonth) -> str:
 
 
 def _coverage(one: MeterMonth) -> Iterator[str]:
-    silences = one.evidence.silences
-    gaps = [silence for silence in silences if silence.kind is SilenceKind.GAP]
+    silences, gaps = one.evidence.silences, gaps_of(one)
     if not gaps and not _is_cut(one):
         yield f"All of {period_words(one.view.start, one.view.end, one.zone)} was observed, without a gap."
     else:
@@ -117,14 +117,7 @@ def _coverage(one: MeterMonth) -> Iterator[str]:
     for silence in silences:
         if silence.kind is not SilenceKind.GAP:
             yield _edge(one, silence)
-    widest = sorted(gaps, key=lambda gap: gap.start - gap.end)[:_MOST_GAPS]
-    for gap in sorted(widest, key=lambda gap: gap.start):
-        yield _gap(one, gap)
-    if len(gaps) > len(widest):
-        rest = sum(gap.share for gap in gaps) - sum(gap.share for gap in widest)
-        more = len(gaps) - len(widest)
-        stand = "gap, {}, stands" if more == 1 else "gaps, {}, stand"
-        yield f"{more:,} shorter {stand.format(f'{share(rest)} of the period')} in the table of gaps."
+    yield from gap_sentences(one)
 
 
 def _edge(one: MeterMonth, silence: Silence) -> str:
@@ -140,28 +133,6 @@ def _edge(one: MeterMonth, silence: Silence) -> str:
             "period is in no figure here, and comes with the next observation."
         )
     return f"The period goes on until {when(silence.end, one.zone)}, {length} after the last observation."
-
-
-def _gap(one: MeterMonth, gap: Silence) -> str:
-    told = f"The {share(gap.share)} gap on {span(gap.start, gap.end, one.zone)} ({lasting(gap.end - gap.start)})"
-    return f"{told} holds {holds(gap, one.view.unit)}."
-
-
-def holds(gap: Silence, unit: str) -> str:
-    """Return how much usage a gap holds, and why that is known so well or so badly."""
-    if gap.upper is None:
-        return f"{between(gap.lower, None, unit)}: the counter began anew or fell in it"
-    if gap.lower == gap.upper:
-        if not units(gap.usage):
-            return "nothing: the counter stood still"
-        return (
-            f"{between(gap.lower, gap.upper, unit)}: the counter was read before and after it, so they are all in the "
-            "total"
-        )
-    return (
-        f"{between(gap.lower, gap.upper, unit)}: it reaches over an end of the period, and how much of it was used on "
-        f"this side is estimated as {number(gap.usage)}"
-    )
 
 
 def _falls(one: MeterMonth) -> Iterator[str]:

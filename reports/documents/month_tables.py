@@ -1,17 +1,20 @@
 """The tables of the month report; the figures of every sentence stand in one of them or beside a chart.
 
-Public: ``records_table``, ``overview``, ``gap_table``, ``fall_table``, ``missed_table``, ``record_table``,
-``price_table``, ``day_table``, ``figure_table``.
+Public: ``records_table``, ``overview``, ``gap_table``, ``fall_table``, ``missed_table``,
+``record_table``, ``price_table``, ``day_table``, ``figure_table``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from collector.store.records import RecordRow
 from reports.document import Column, Kind, Table
 from reports.documents.month_evidence import SilenceKind
+from reports.documents.month_gaps import MOST_SHOWN, gaps_of, longest, together
+from reports.documents.month_invoiced import INVOICED, invoiced_of
 from reports.documents.month_meters import MeterMonth, Month
 from reports.documents.month_requests import took_of
 from reports.documents.month_words import period_text
@@ -20,10 +23,10 @@ from reports.rendering import Cell, Row
 
 _KINDS = {
     "period_start": Kind.INSTANT, "period_end": Kind.INSTANT, "closed_at": Kind.INSTANT, "coverage": Kind.SHARE,
-    "amount": Kind.MONEY, "corrected_amount": Kind.MONEY,
+    **dict.fromkeys(("amount", "corrected_amount", "invoiced_amount"), Kind.MONEY),
     **dict.fromkeys(("snapshots", "resets", "corrections", "held", "missing_requests"), Kind.COUNT),
     **dict.fromkeys(("opening", "closing", "usage", "lower", "upper", "request_credits", "unexplained", "unpriced",
-                     "corrected_usage"), Kind.QUANTITY),
+                     "corrected_usage", "invoiced_quantity", "discrepancy"), Kind.QUANTITY),
 }  # fmt: skip
 _DAYS = (
     Column("day", "Day", Kind.DAY), Column("usage", "Used", Kind.QUANTITY), Column("lower", "At least", Kind.QUANTITY),
@@ -47,11 +50,12 @@ def kind_of_column(key: str) -> Kind:
 
 
 def records_table(found: Month) -> Table:
-    """Return the report's own rows, as its CSV has them."""
-    columns = tuple(
-        Column(key, key.replace("_", " ").capitalize(), kind_of_column(key)) for key in columns_of(found.which)
-    )
-    return Table("month", "Statements", columns, tuple(summary_of(row, found.which) for row in found.rows))
+    """Return the report's own rows, as its CSV has them: what an invoice says of them in the last columns."""
+    keys = (*columns_of(found.which), *INVOICED)
+    columns = tuple(Column(key, key.replace("_", " ").capitalize(), kind_of_column(key)) for key in keys)
+    invoiced = {} if found.judgement is None else found.judgement.cells
+    rows = tuple({**summary_of(row, found.which), **invoiced_of(row, invoiced)} for row in found.rows)
+    return Table("month", "Statements", columns, rows)
 
 
 def overview(found: Month) -> Table:
@@ -62,7 +66,7 @@ def overview(found: Month) -> Table:
         Column("unit", "Unit"), Column("amount", "Amount", Kind.MONEY), Column("currency", "Currency"),
         Column("observed", "Observed", Kind.SHARE),
     ]  # fmt: skip
-    if found.reconciliation is not None:
+    if found.judgement is not None:
         columns.append(Column("verdict", "Invoice"))
     rows: list[Row] = []
     for one in found.meters:
@@ -90,13 +94,21 @@ def overview(found: Month) -> Table:
     )
 
 
+def _local(at: datetime, one: MeterMonth) -> str:
+    """Return an instant on the account's clock, as it sorts; the column's title names the zone."""
+    return f"{at.astimezone(one.zone):%Y-%m-%d %H:%M:%S}"
+
+
 def gap_table(one: MeterMonth) -> Table | None:
-    """Return every stretch without observations; None where there is none."""
+    """Return the stretches without observations, of many gaps the longest; None where there is none."""
+    gaps = gaps_of(one)
+    shown = longest(gaps, MOST_SHOWN)
+    rest = [gap for gap in gaps if gap not in shown] if len(gaps) > len(shown) else []
     rows: list[Row] = [
         {
             "kind": silence.kind.value,
-            "from": silence.start,
-            "until": silence.end,
+            "from": _local(silence.start, one),
+            "until": _local(silence.end, one),
             "length": (silence.end - silence.start).total_seconds(),
             "share": silence.share,
             "usage": silence.usage,
@@ -104,26 +116,31 @@ def gap_table(one: MeterMonth) -> Table | None:
             "upper": silence.upper,
         }
         for silence in one.evidence.silences
-        if one.is_over or silence.kind is not SilenceKind.AHEAD
+        if (one.is_over or silence.kind is not SilenceKind.AHEAD)
+        and (silence in shown or silence.kind is not SilenceKind.GAP)
     ]
     columns = (
-        Column("kind", "Why"), Column("from", "From", Kind.INSTANT), Column("until", "Until", Kind.INSTANT),
+        Column("kind", "Why"), Column("from", f"From ({one.zone.key})"), Column("until", f"Until ({one.zone.key})"),
         Column("length", "Length", Kind.SECONDS), Column("share", "Of the period", Kind.SHARE),
         Column("usage", "Holds", Kind.QUANTITY), Column("lower", "At least", Kind.QUANTITY),
         Column("upper", "At most", Kind.QUANTITY),
     )  # fmt: skip
-    return Table(f"{one.prefix}_gaps", "When nothing was observed", columns, tuple(rows)) if rows else None
+    noun, hold = ("other", "holds") if len(rest) == 1 else ("others", "hold")
+    more = f"The {len(shown):,} longest of {len(gaps):,} gaps; the {len(rest):,} {noun} {hold} "
+    note = f"{more}{together(rest, one.view.unit)}." if rest else ""
+    return Table(f"{one.prefix}_gaps", "When nothing was observed", columns, tuple(rows), note) if rows else None
 
 
 def fall_table(one: MeterMonth) -> Table | None:
     """Return every fall of the counter and what it was found to be; None where it never fell."""
     rows: list[Row] = [
-        {"kind": each.kind, "since": each.since, "at": each.at, "before": each.before, "after": each.after,
-         "by": each.by, "reason": each.reason}
+        {"kind": each.kind, "since": _local(each.since, one), "at": _local(each.at, one), "before": each.before,
+         "after": each.after, "by": each.by, "reason": each.reason}
         for each in one.evidence.falls
     ]  # fmt: skip
     columns = (
-        Column("kind", "What"), Column("since", "Last seen before", Kind.INSTANT), Column("at", "Seen", Kind.INSTANT),
+        Column("kind", "What"), Column("since", f"Last seen before ({one.zone.key})"),
+        Column("at", f"Seen ({one.zone.key})"),
         Column("before", "From", Kind.QUANTITY), Column("after", "To", Kind.QUANTITY), Column("by", "Decided by"),
         Column("reason", "Why"),
     )  # fmt: skip
@@ -199,17 +216,17 @@ def missed_table(one: MeterMonth) -> Table | None:
     """Return the polls at which requests were missed or credits stayed unexplained; None where there was none."""
     rows: list[Row] = [
         {
-            "polled_at": each.polled_at,
+            "polled_at": _local(each.polled_at, one),
             "missed": each.missed_requests,
-            "after": each.missed_after,
-            "before": each.missed_before,
+            "after": None if each.missed_after is None else _local(each.missed_after, one),
+            "before": None if each.missed_before is None else _local(each.missed_before, one),
             "unexplained": each.unexplained,
         }
         for each in one.evidence.overruns
     ]
     columns = (
-        Column("polled_at", "Poll", Kind.INSTANT), Column("missed", "Requests missed", Kind.COUNT),
-        Column("after", "Made after", Kind.INSTANT), Column("before", "Made before", Kind.INSTANT),
+        Column("polled_at", f"Poll ({one.zone.key})"), Column("missed", "Requests missed", Kind.COUNT),
+        Column("after", f"Made after ({one.zone.key})"), Column("before", f"Made before ({one.zone.key})"),
         Column("unexplained", "Credits unexplained", Kind.QUANTITY),
     )  # fmt: skip
     title = "Polls whose list of requests was not complete"

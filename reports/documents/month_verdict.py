@@ -12,20 +12,32 @@ from datetime import date
 from decimal import Decimal
 
 from reports.document import Tone
-from reports.documents.month_judged import CHECK, PAY, STOP, UNBILLED, WAIT, billed_words, localised, word_and_text
+from reports.documents.month_judged import (
+    CHECK,
+    PAY,
+    STOP,
+    UNBILLED,
+    WAIT,
+    WRONG,
+    billed_words,
+    localised,
+    word_and_text,
+)
 from reports.documents.month_words import day_text, named, sentence
 from reports.reconciliation import Reconciled
 from reports.statement_views import view_of
 
 _MOST_TOLD = 3
-_ORDER = (STOP, CHECK, UNBILLED, WAIT, PAY)
-_TONES = {STOP: Tone.BAD, CHECK: Tone.WARNING, UNBILLED: Tone.WARNING, WAIT: Tone.WARNING, PAY: Tone.GOOD}
+_ORDER = (STOP, CHECK, WRONG, UNBILLED, WAIT, PAY)
+_TONES = {STOP: Tone.BAD, **dict.fromkeys((CHECK, WRONG, UNBILLED, WAIT), Tone.WARNING), PAY: Tone.GOOD}
 # What the headline says already, and a negative rest that the section on certainty puts into words.
 _REPEATED = re.compile(r"invoiced than used\.$|not compared\.$|declared prices give|^-[\d,.]+ of the usage")
 _DAY = re.compile(r"(\d{4}-\d\d-\d\d): (\S+), between (\S+) and (\S+), (.+ %) observed$", re.ASCII)
 _EXPLAINS = re.compile(
-    r"^(it would match|the invoice('s period is| m| equals)|(correction|reset) at .*: just)", re.IGNORECASE
+    r"^(it would match|the invoice('s period is| m| equals)|the provider took|the counter began anew)", re.IGNORECASE
 )
+_WITHIN = re.compile(r"^the period alone used .*the invoice lies within", re.IGNORECASE)
+_TELLING = re.compile(r"^(the provider took|the invoice (equals|'s period))", re.IGNORECASE)
 _UNEXPLAINED = "Nothing was found in the ledger that explains just this difference; ask the provider what it billed."
 
 
@@ -60,7 +72,10 @@ class Verdict:
     def explained(self) -> tuple[str, ...]:
         """What may explain a difference, for people with a minute; that nothing does, where nothing was found."""
         found = tuple(one for one in self.why if _EXPLAINS.match(one))
-        if found or self.word not in {STOP, CHECK} or not self.by:
+        within = any(_WITHIN.match(one) for one in self.why)
+        if within:  # as the headline says; that requests of the size are many is then no clue
+            found = tuple(one for one in found if _TELLING.match(one))
+        if found or within or self.word not in {STOP, CHECK} or not self.by:
             return tuple(f"What may explain it: {one[:1].lower()}{one[1:]}" for one in found)
         return (_UNEXPLAINED,)
 

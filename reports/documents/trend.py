@@ -27,6 +27,7 @@ from reports.trend.report import TrendReport, long_rows, trend
 from reports.trend.words import (
     growth_words,
     hours_words,
+    learned_words,
     missing,
     money,
     total_words,
@@ -39,7 +40,11 @@ _FOOTER = (
     "median.",
     "A day is unusual where the day alone, whatever a gap hides, lies outside of what the days of its weekday around "
     "it use: their median, four robust standard deviations to each side.",
-    "Growth is the median of the slopes between any two days of one weekday (Theil–Sen), with its 95 % interval. "
+    "Moving figures, what is usual and changes of level are learned from the whole history up to the end of the range, "
+    "and shown for the range; growth, weekdays and hours are of the range, reached back to twelve weeks where it is "
+    "shorter. Comparisons use the whole history.",
+    "Growth is the median of the slopes between any two days of one weekday (Theil–Sen), after the weekdays were "
+    "scaled to one level, with its 95 % interval; one step of level counts as growth too. "
     "Stretches that are compared are equally long. Weeks are ISO weeks; weeks and months are cut at the ends of the "
     "range, and the sums of days, weeks and months are equal.",
 )
@@ -61,6 +66,7 @@ def trend_document(database: Database, question: Question) -> Document:
         ),
         footer=_FOOTER if found else (),
         empty="" if found else NOTHING,
+        objects=[report.facts for report in found],
     )
 
 
@@ -82,7 +88,8 @@ def _facts(report: TrendReport) -> Iterator[Fact]:
     compared = next((row for row in report.rows("comparisons") if row["name"] == "last_28_days"), None)
     if compared is not None and isinstance(compared["change"], float):
         yield Fact("Last 28 days", f"{compared['change'] * 100:+.1f} %", "against the 28 days before")
-    yield Fact("Unusual days", number(len(report.rows("unusual"))), missing(report, "unusual"))
+    untold = missing(report, "unusual")
+    yield Fact("Unusual days", "–" if untold else number(len(report.rows("unusual"))), untold)
 
 
 def _overview(found: Sequence[TrendReport]) -> Section:
@@ -98,8 +105,7 @@ def _overview(found: Sequence[TrendReport]) -> Section:
             "meter": heading(cast("Row", one.facts)),
             "used": total_words(one),
             "growth": growth_words(one),
-            "changes": len(one.rows("changes")),
-            "unusual": len(one.rows("unusual")),
+            **{part: None if missing(one, part) else len(one.rows(part)) for part in ("changes", "unusual")},
         }
         for one in found
     ]
@@ -111,7 +117,11 @@ def _sections(place: int, report: TrendReport) -> Iterator[Section]:
     yield Section(
         name,
         heading(cast("Row", report.facts)),
-        paragraphs=(_sentence("Used", total_words(report)), _sentence("Growth", growth_words(report))),
+        paragraphs=(
+            _sentence("Used", total_words(report)),
+            _sentence("Growth", growth_words(report)),
+            *(_sentence("History", words) for words in (learned_words(report),) if words),
+        ),
         blocks=(_line(name, report), *_months(name, report)),
     )
     yield Section(

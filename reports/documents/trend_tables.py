@@ -8,7 +8,7 @@ from typing import cast
 from reports.document import Column, Kind, Table
 from reports.rendering import Row
 from reports.trend.report import LONG_COLUMNS, TrendReport
-from reports.trend.words import COMPARED
+from reports.trend.words import compared_name
 
 _TITLES = {
     "usage": "Used",
@@ -88,7 +88,7 @@ def day_table(name: str, report: TrendReport) -> Table:
 def comparison_table(name: str, report: TrendReport) -> Table:
     """Return the comparisons of a meter."""
     keys = ("days", "start", "end", "usage", "before_start", "before_end", "before_usage", "change", "reason")
-    rows: list[Row] = [{**row, "name": COMPARED[str(row["name"])]} for row in _rows(report, "comparisons")]
+    rows: list[Row] = [{**row, "name": compared_name(row)} for row in _rows(report, "comparisons")]
     return Table(f"{name}_comparisons", "Comparisons", (Column("name", "Compared"), *_columns(*keys)), rows)
 
 

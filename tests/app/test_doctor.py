@@ -134,3 +134,30 @@ def test_key_that_the_provider_echoes_is_not_shown(console: Console, upstream: U
 def test_retries_are_not_shown(console: Console) -> None:
     console.configure("http://127.0.0.1:9", extra='[http]\ndeadline = "1s"')
     assert console.run("doctor").err == ""
+
+
+class TestReports:
+    """Scheduled reports are checked without making or sending one."""
+
+    TEXT = '[[reports]]\nname = "r"\nreport = "daily"\nschedule = { every = "day" }\nto = [{ env = "MAIL_URL" }]\n'
+
+    def report_of(self, console: Console, upstream: Upstream) -> Any:
+        console.configure(upstream.url, extra=self.TEXT)
+        (found,) = (row for row in console.run("doctor", "--json").rows if row["check"] == "report")
+        return found
+
+    def test_that_can_be_made_and_sent_is_told(self, console: Console, upstream: Upstream) -> None:
+        console.set("MAIL_URL", "json://hooks.example.com/Canary-0123456789")
+        found = self.report_of(console, upstream)
+        assert (found["ok"], "Canary" in found["message"]) == (True, False)
+        assert not (console.folder / "reports").exists()
+
+    def test_whose_address_is_missing_is_told(self, console: Console, upstream: Upstream) -> None:
+        found = self.report_of(console, upstream)
+        assert (found["ok"], "report r: env MAIL_URL holds no address" in found["message"]) == (False, True)
+
+    def test_whose_folder_is_none_is_told(self, console: Console, upstream: Upstream) -> None:
+        console.set("MAIL_URL", "json://hooks.example.com/Canary-0123456789")
+        (console.folder / "reports").write_text("somebody's own")
+        found = self.report_of(console, upstream)
+        assert (found["ok"], "is no folder" in found["message"]) == (False, True)

@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from collector.app.stopping import stopping_on_signals
+from collector.app.stopping import all_ended, stopping_on_signals
+from tests.app.timepiece import Timepiece
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -53,3 +54,15 @@ def test_signals_do_afterwards_what_they_did_before() -> None:
     with stopping_on_signals(lambda: None):
         assert signal.getsignal(signal.SIGTERM) is not before[0]
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+def test_all_are_waited_for_until_one_deadline() -> None:
+    clock, given = Timepiece(), []
+
+    def slow(seconds: float) -> bool:
+        given.append(seconds)
+        clock.passes(min(seconds, 5))
+        return seconds >= 5
+
+    assert all_ended((slow, slow, slow), 8, clock.monotonic) == (True, False, False)
+    assert given == [8, 3, 0]

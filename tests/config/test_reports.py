@@ -149,6 +149,13 @@ def test_literal_address_without_a_password_may_stand(loaded: Loaded) -> None:
     assert target.read({}).reveal() == address
 
 
+def test_literal_address_is_not_what_the_target_is_called(loaded: Loaded) -> None:
+    addresses = [f"mailto://mail.example.com?from=r@example.com&to={one}@example.com" for one in ("ann", "bob")]
+    labels = [one.label for one in only(loaded(report(f"to = {addresses}"))).targets]
+    assert len(set(labels)) == 2
+    assert not any("example.com" in one for one in labels)
+
+
 def test_address_is_read_from_its_place(loaded: Loaded, tmp_path: Path) -> None:
     (tmp_path / "mail").write_text("json://hooks.example.com/x\n")
     (tmp_path / "mail").chmod(0o600)
@@ -182,3 +189,19 @@ def test_private_addresses_can_be_allowed_by_the_environment(loaded: Loaded, val
 def test_reports_can_come_from_the_environment(loaded: Loaded) -> None:
     text = '[{"name": "r", "report": "burn", "schedule": {"every": "day"}}]'
     assert only(loaded(ACCOUNTS, {"COLLECTOR_REPORTS": text})).report is ReportKind.BURN
+
+
+def test_invoice_is_looked_for_beside_the_settings(loaded: Loaded, tmp_path: Path) -> None:
+    found = only(loaded(report('accounts = ["b"]\ninvoice = "invoices/{period}.csv"', kind="month")))
+    assert found.invoice_of("2026-10") == tmp_path / "invoices" / "2026-10.csv"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "says"),
+    [
+        ('invoice = "invoices/october.csv"', "month", "must have {period}"),
+        ('invoice = "invoices/{period}.csv"', "daily", "has a meaning for month and reconcile only"),
+    ],
+)
+def test_invoice_that_cannot_be_meant_is_refused(refused: Refused, text: str, kind: str, says: str) -> None:
+    assert says in refused(report(f'accounts = ["b"]\n{text}', kind=kind))

@@ -94,6 +94,7 @@ def test_connection_lost_after_data_is_tried_again_under_the_same_id(sink: Sink,
     [
         pytest.param("554 spam", PermanentNotifyError, id="for good"),
         pytest.param("451 busy", NotifyError, id="for now"),
+        pytest.param("530 authentication required", NotifyError, id="until somebody configures a login"),
     ],
 )
 def test_refusal_of_the_message_is_told_apart_by_type(
@@ -109,6 +110,44 @@ def test_server_that_is_down_is_no_refusal(message: Message) -> None:
     with pytest.raises(NotifyError, match="cannot be reached") as caught:
         send_mail(mailbox(free_port(), ANN), message, NOBODY)
     assert not isinstance(caught.value, PermanentNotifyError)
+
+
+def test_failed_connection_leaves_no_timer_behind(message: Message) -> None:
+    before = set(threading.enumerate())
+    with pytest.raises(NotifyError):
+        send_mail(mailbox(free_port(), ANN), message, NOBODY)
+    left = [one for one in threading.enumerate() if one not in before]
+    for one in left:
+        one.join(5)  # one that is cancelled ends at once, one that is not after minutes
+    assert not any(one.is_alive() for one in left)
+
+
+@pytest.mark.parametrize(
+    "recipients",
+    [
+        "to=ann@example.com,bob",
+        "to=ann@example.com,b%C3%B6b@",
+        "to=ann@example.com&cc=bob",
+        "to=ann@example.com%20bob@x",
+    ],
+)
+def test_recipient_who_would_be_dropped_is_an_error_that_shows_no_address(recipients: str) -> None:
+    with pytest.raises(ConfigError, match="1 of the 2 recipients") as caught:
+        mailbox_of(Secret(f"mailto://127.0.0.1:25/?from=r@example.com&{recipients}"))
+    assert "bob" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "kept"),
+    [
+        pytest.param("to=Ann%20Smith%20%3Cann@example.com%3E,bob@example.com", (ANN, BOB), id="with a name"),
+        pytest.param("to=%22Smith,%20Ann%22%20%3Cann@example.com%3E", (ANN,), id="with a comma in the name"),
+        pytest.param("to=ann@example.com%20bob@example.com", (ANN, BOB), id="with a space between"),
+        pytest.param("to=Ann@example.com", ("Ann@example.com",), id="with a capital"),
+    ],
+)
+def test_recipients_are_understood(recipients: str, kept: tuple[str, ...]) -> None:
+    assert mailbox_of(Secret(f"mailto://127.0.0.1:25/?from=r@example.com&{recipients}")).to == kept
 
 
 @contextmanager

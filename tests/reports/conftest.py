@@ -75,7 +75,7 @@ class Ledger:
             plan=Plan(at + timedelta(minutes=5)),
             started_at=at,
             finished_at=at,
-            outcome="ok",
+            outcome=changes.pop("outcome", "ok"),
             counters=value if isinstance(value, Mapping) else {"credits": value},
             terms={one.name: fall_terms(configured.agreement).of_meter(one.name) for one in meters},
             gap_after=changes.pop("gap_after", timedelta(hours=12)),

@@ -28,7 +28,8 @@ def test_days_with_exact_bounds_raise_no_alarm_however_seldom_they_were_seen(led
         ledger.poll(at, 100 * day, gap_after=timedelta(hours=1))
     lines = page(ledger)
     assert any(
-        line.startswith("observed") and line.endswith("0.0 %  seen seldom, but its ends exactly") for line in lines
+        line.startswith("observed") and line.endswith("0.0 %  not all, but the total is exact all the same")
+        for line in lines
     )
     assert [line.split() for line in lines if line.startswith("2026-10-05 ")] == [["2026-10-05", "100", "1.00"]]
 

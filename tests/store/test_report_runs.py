@@ -21,14 +21,15 @@ from collector.store.deliveries import (
     reopen,
 )
 from collector.store.engine import Database
+from collector.store.heard import heard_since, history_begins
 from collector.store.report_runs import (
     ClaimedRun,
     NewDelivery,
     PlannedRun,
+    add_deliveries,
     claim_run,
+    drop_future,
     finish_run,
-    heard_since,
-    history_begins,
     plan,
     planned_until,
     put_off,
@@ -71,6 +72,31 @@ class TestRuns:
         with database.read() as connection:
             assert [one.period for one in recorded_runs(connection, ["monthly"], latest=9)] == ["2026-10"]
         assert planned_until(database, "monthly", NOW) == SOON
+
+    def test_runs_of_the_future_are_forgotten_unless_they_are_made(self, database: Database) -> None:
+        run = claimed(database)
+        finish_run(database, run, NOW, ([], []), ())
+        later = PlannedRun("2026-11", OCTOBER.end, OCTOBER.end + timedelta(days=30), NOW + timedelta(days=30))
+        plan(database, "monthly", [later], later.due_at)
+        drop_future(database, "monthly", NOW - MINUTE)
+        with database.read() as connection:
+            assert [one.period for one in recorded_runs(connection, ["monthly"], latest=9)] == ["2026-10"]
+        assert planned_until(database, "monthly", NOW) == NOW - MINUTE
+
+    def test_runs_are_in_the_order_of_their_periods_whenever_they_were_due(self, database: Database) -> None:
+        planned_until(database, "monthly", NOW)
+        august = PlannedRun("2026-08", datetime(2026, 8, 1, tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC), SOON)
+        plan(database, "monthly", [OCTOBER, august], SOON)
+        with database.read() as connection:
+            assert [one.period for one in recorded_runs(connection, ["monthly"], latest=9)] == ["2026-10", "2026-08"]
+
+    def test_delivery_is_added_once_to_a_run_that_was_made(self, database: Database) -> None:
+        finish_run(database, claimed(database), NOW, ([], []), MAILS[:1])
+        for _ in range(2):
+            add_deliveries(database, "monthly", "2026-10", SOON, MAILS)
+        with database.read() as connection:
+            found = recorded_deliveries(connection, ["monthly"])
+        assert [(one.target, one.not_before) for one in found] == [("env A", NOW), ("env B", SOON)]
 
     def test_run_that_is_claimed_or_not_due_or_of_another_report_is_not_given(self, database: Database) -> None:
         claimed(database)

@@ -84,6 +84,7 @@ def wanted(how: How) -> Wanted:
     form = OutputFormat.JSON if json_ else format_ or _by_ending(output)
     if form in _BINARY and output is None and sys.stdout.isatty():
         raise UsageError(f"{form} is not for a terminal; give --output FILE, or send it into a pipe")
+    _note_ending(form, output, told=json_ or format_ is not None)
     if form not in _TEXTS:
         from reports.formats.catalogue import require_installed
 
@@ -93,6 +94,16 @@ def wanted(how: How) -> Wanted:
 
 def _by_ending(output: Path | None) -> OutputFormat:
     return OutputFormat.TABLE if output is None else _BY_ENDING.get(output.suffix.lower(), OutputFormat.TABLE)
+
+
+def _note_ending(form: OutputFormat, output: Path | None, *, told: bool) -> None:
+    """Say on stderr where the ending of a file promises another format than is written to it."""
+    ending = "" if output is None else output.suffix.lower()
+    meant = _BY_ENDING.get(ending)
+    if told and meant not in {None, form}:
+        typer.echo(f"note: {output} is written as {form}, whatever its ending says", err=True)
+    elif not told and ending not in {"", ".txt", ".table"} and meant is None:
+        typer.echo(f"note: no format has the ending {ending}, so a table was written; --format tells which", err=True)
 
 
 def answer(asked: Asked, how: How, *, text: AsText, document: AsDocument) -> None:
@@ -116,7 +127,7 @@ def answer(asked: Asked, how: How, *, text: AsText, document: AsDocument) -> Non
             written(chosen.output) as out,
             asked_ledger(settings, asked.names, asked.span, asked.zone) as (database, question),
         ):
-            text(database, question, chosen.form.value, out)
+            _write_text(lambda to: text(database, question, chosen.form.value, to), out)
         return
     with (
         written_bytes(chosen.output) as binary,
@@ -125,13 +136,24 @@ def answer(asked: Asked, how: How, *, text: AsText, document: AsDocument) -> Non
         write_document(lambda: document(database, question), chosen, binary)
 
 
+def _write_text(write: Callable[[TextIO], None], out: TextIO) -> None:
+    """Write a table, JSON or CSV, with progress on stderr where a person waits for it."""
+    from collector.app.progress import watched
+
+    with watched() as watch:
+        write(watch.text(out))
+
+
 def write_document(make: Callable[[], Document], chosen: Wanted, out: BinaryIO) -> None:
     """Make a document and write it, with progress on stderr where a person waits for it."""
     from collector.app.progress import watched
     from reports.formats.catalogue import write
 
     with watched() as watch:
-        write(watch.document(make()), chosen.form.value, out)
+        document = watch.document(make())
+        if chosen.output is None and sys.stdout.isatty():
+            watch.end()
+        write(document, chosen.form.value, out)
 
 
 @contextmanager

@@ -207,6 +207,10 @@ def _answer(name: str, asked: Asked, how: How, rows: _Rows, document: AsDocument
     from collector.app.printing import print_report
 
     def text(database: Database, question: Question, chosen: str, out: TextIO) -> None:
-        print_report(name, rows(database, question), chosen, out)
+        from reports.windows import meters_asked
+
+        # That no request was missed is good news only where some poll was made.
+        unasked = chosen == "table" and name == "requests --gaps" and not meters_asked(database, question)
+        print_report("requests" if unasked else name, rows(database, question), chosen, out)
 
     answer(asked, how, text=text, document=document)

@@ -54,14 +54,15 @@ def _work(context: typer.Context, config: Path | None) -> Iterator[tuple[Schedul
 def list_(context: typer.Context, json_: Json = False, config: Config = None) -> None:
     """Show every report: when it is due, its last period and result, and how its deliveries went."""
     from collector.app.clock import SystemClock
-    from collector.app.printing_reports import print_listed
-    from collector.app.scheduled.listing import listed
+    from collector.app.printing_reports import print_forsaken, print_listed
+    from collector.app.scheduled.listing import forsaken, listed
     from collector.app.wiring import open_database
 
     settings = settings_of(context, config)
     database = open_database(settings)
     try:
         print_listed(listed(settings, database, SystemClock().now()), as_json=json_)
+        print_forsaken(forsaken(settings, database))
     finally:
         database.close()
 
@@ -80,12 +81,11 @@ def run(
     """Make a report now and print its files; exit code 1 if it could not be sent to everybody."""
     from collector.app.printing_reports import print_run
     from collector.app.scheduled.by_hand import run_now
-    from collector.store.deliveries import DeliveryState
 
     with _work(context, config) as (work, clock):
         done = run_now(work, clock, name, period, send=send)
     print_run(name, done)
-    raise typer.Exit(int(any(one.state is not DeliveryState.SENT for one in done.deliveries)))
+    raise typer.Exit(int(bool(done.lacking)))
 
 
 @reports.command("test")

@@ -66,9 +66,10 @@ def month(
 
     def text(database: Database, question: Question, form: str, out: TextIO) -> None:
         found = said.of_month(database, question, period, As(as_))
-        if billed is not None:
-            said.notes += said.verdict(database, question, period, As(as_), billed).document.paragraphs
-        print_month(found, As(as_), form, out)
+        answered = None if billed is None else said.verdict(database, question, period, As(as_), billed)
+        if answered is not None and (form != "table" or not found):
+            said.notes += answered.document.paragraphs
+        print_month(found, As(as_), form, out, answered)
 
     def document(database: Database, question: Question) -> Document:
         said.of_month(database, question, period, As(as_))

@@ -14,7 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from collector.app.scheduled.rendering import MEDIA, Renders
+import structlog
+
+from collector.app.scheduled.rendering import MEDIA, Renders, charts_of
 from collector.config import ReportFormat, ReportSettings
 from collector.errors import CollectorError
 
@@ -68,6 +70,11 @@ def _write_one(renderer: Renders, path: Path, document: Document, format_: Repor
 def _write_pictures(renderer: Renders, base: Path, document: Document) -> Iterator[Path]:
     from reports.rendering import whole_binary_file
 
+    left_out = len(charts_of(document)) - _MOST_PICTURES
+    if left_out > 0:
+        structlog.get_logger().warning(
+            "a report has more charts than are drawn as files of their own", report=base.name, left_out=left_out
+        )
     for one in renderer.drawings(document, _MOST_PICTURES):
         path = base.with_name(f"{base.name}-{one.chart.name}.png")
         with whole_binary_file(path) as out:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from collector.config import ReportSettings, Settings
 from collector.domain.report_schedule import About, next_run
-from collector.store.deliveries import RecordedDelivery, recorded_deliveries
+from collector.store.deliveries import RecordedDelivery, deliveries_to_tell, unfinished_deliveries
 from collector.store.engine import Database
 from collector.store.report_runs import RecordedRun, recorded_runs
 
@@ -49,8 +49,15 @@ def listed(settings: Settings, database: Database, now: datetime) -> list[Listed
     names = [one.name for one in settings.reports]
     with database.read() as connection:
         runs = recorded_runs(connection, names, latest=_SHOWN)
-        sent = recorded_deliveries(connection, names)
+        sent = deliveries_to_tell(connection, names, [run.period for run in runs])
     return [_listed(one, runs, sent, now) for one in settings.reports]
+
+
+def forsaken(settings: Settings, database: Database) -> list[RecordedDelivery]:
+    """Return what is still to be sent about reports that are configured no longer; it waits until one is again."""
+    names = {one.name for one in settings.reports}
+    with database.read() as connection:
+        return [one for one in unfinished_deliveries(connection) if one.report not in names]
 
 
 def _listed(

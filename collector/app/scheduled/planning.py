@@ -9,7 +9,8 @@ from collector.config import Missed, ReportSettings
 from collector.domain.report_schedule import period_before, period_called, runs_between
 from collector.errors import UsageError
 from collector.store.engine import Database
-from collector.store.report_runs import PlannedRun, history_begins, plan, planned_until
+from collector.store.heard import history_begins
+from collector.store.report_runs import PlannedRun, drop_future, plan, planned_until
 
 _MOST_AT_ONCE = 1000
 
@@ -22,7 +23,7 @@ def plan_due(database: Database, report: ReportSettings, now: datetime) -> None:
     """
     known = planned_until(database, report.name, now)
     if known > now:
-        plan(database, report.name, [], now)  # the clock ran ahead; what comes due from here on is planned again
+        drop_future(database, report.name, now)  # the clock ran ahead
         return
     due = list(islice(runs_between(report.schedule, known, now), _MOST_AT_ONCE))
     if not due:

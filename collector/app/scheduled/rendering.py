@@ -8,10 +8,13 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from collector.config import ReportFormat
+from collector.config import ReportFormat, ReportSettings
 from collector.domain.report_schedule import ReportKind
+from collector.errors import ConfigError
 
 if TYPE_CHECKING:
     from collector.store.engine import Database
@@ -30,6 +33,28 @@ MEDIA = {
 }
 
 
+_NEEDS = {
+    ReportFormat.PDF: ("pdf", ("weasyprint",)),
+    ReportFormat.PARQUET: ("parquet", ("pyarrow",)),
+    ReportFormat.PNG: ("charts", ("altair", "vl_convert")),
+}
+
+
+def require_extras(report: ReportSettings) -> None:
+    """Make sure that every format of a report can be written here.
+
+    Raises:
+        ConfigError: One needs an extra that is not installed.
+    """
+    for format_ in report.formats:
+        extra, packages = _NEEDS.get(format_, ("", ()))
+        if any(find_spec(one) is None for one in packages):
+            raise ConfigError(
+                f"report {report.name}: the format {format_} needs an extra that is not installed; "
+                f"`pip install 'usage-collector[{extra}]'` installs it"
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """A chart as a PNG."""
@@ -41,8 +66,10 @@ class Drawing:
 class Renders(Protocol):
     """What scheduled reports need of the reports."""
 
-    def document(self, database: Database, kind: ReportKind, question: Question, period: str) -> Document:
-        """Return a report as a document."""
+    def document(
+        self, database: Database, kind: ReportKind, question: Question, period: str, invoice: Path | None
+    ) -> Document:
+        """Return a report as a document, held against an invoice where there is one."""
 
     def write(self, document: Document, format_: ReportFormat, out: BinaryIO) -> None:
         """Write a document in any format but PNG."""
@@ -54,16 +81,20 @@ class Renders(Protocol):
 class Renderer:
     """The reports as they are."""
 
-    def document(self, database: Database, kind: ReportKind, question: Question, period: str) -> Document:
-        """Return a report as a document.
+    def document(
+        self, database: Database, kind: ReportKind, question: Question, period: str, invoice: Path | None
+    ) -> Document:
+        """Return a report as a document, held against an invoice where there is one.
 
         Raises:
-            CollectorError: It cannot be made.
+            CollectorError: It cannot be made, or the invoice cannot be read.
         """
         from reports.documents import catalogue
+        from reports.invoices import read_invoice
 
         if kind.of_billing_period:
-            return catalogue.document(kind.value, database, question, period=period)
+            billed = None if invoice is None else read_invoice(invoice)
+            return catalogue.document(kind.value, database, question, period=period, invoice=billed)
         return catalogue.document(kind.value, database, question)
 
     def write(self, document: Document, format_: ReportFormat, out: BinaryIO) -> None:
@@ -82,14 +113,12 @@ class Renderer:
         if format_ is ReportFormat.CSV:
             write_csv(records.rows, [column.key for column in records.columns], text)
         else:
-            write_json(records.rows, text)
+            write_json(records.rows if document.objects is None else document.objects, text)
         text.detach()
 
     def drawings(self, document: Document, most: int) -> Iterator[Drawing]:
         """Yield the first charts of a document; none where the extra ``charts`` is not installed."""
-        from importlib.util import find_spec
-
-        if find_spec("altair") is None or find_spec("vl_convert") is None:
+        if any(find_spec(one) is None for one in _NEEDS[ReportFormat.PNG][1]):
             return
         from reports.charts.pictures import png
 

@@ -14,15 +14,17 @@ from datetime import timedelta
 
 import structlog
 
-from collector.app.clock import Clock, lease_owner
+from collector.app.clock import Clock, lease_owner, nonce
 from collector.app.scheduled.delivering import Post, Sends, deliver
-from collector.app.scheduled.making import Bench, make_run
+from collector.app.scheduled.making import Bench, make_run, tidy
 from collector.app.scheduled.planning import plan_due
 from collector.app.scheduled.rendering import Renders
+from collector.app.scheduled.settling import Believed, Waits
+from collector.app.troubles import Troubles
 from collector.app.wiring import agreements
 from collector.config import Settings
 from collector.domain.report_schedule import backoff
-from collector.errors import CollectorError, LeaseLostError
+from collector.errors import CollectorError, LeaseLostError, StorageError
 from collector.store.deliveries import claim_delivery
 from collector.store.engine import Database
 from collector.store.report_runs import ClaimedRun, claim_run, put_off
@@ -58,10 +60,14 @@ class ScheduledReports:
         chance: Callable[[], float],
     ) -> None:
         renderer, send = ways
-        self.post = Post(Bench(settings, database, agreements(settings), renderer), send, environ, chance)
+        bench = Bench(settings, database, agreements(settings), renderer, Waits(clock), nonce)
+        self.post = Post(bench, send, environ, chance, clock.wait)
         self.reports = {report.name: report for report in settings.reports}
         self.owner = lease_owner()
         self._clock = clock
+        self._believed = Believed(clock)
+        self._untidy = list(self.reports.values())
+        self._troubles = Troubles(clock.monotonic)
         self._ticking = threading.Lock()
 
     def tick(self) -> None:
@@ -69,9 +75,11 @@ class ScheduledReports:
         if not self.reports or not self._ticking.acquire(blocking=False):
             return
         try:
-            self._plan()
-            self._make()
-            self._deliver()
+            self._tidy()
+            if self._believed.now():
+                self._plan()
+                self._make()
+                self._deliver()
         finally:
             self._ticking.release()
 
@@ -85,9 +93,23 @@ class ScheduledReports:
     def _stopping(self) -> bool:
         return self._clock.stopping.is_set()
 
+    def _tidy(self) -> None:
+        """Finish, once, what a process before this one may have left half done."""
+        while self._untidy:
+            tidy(self.post.bench, self._untidy.pop())
+
     def _plan(self) -> None:
-        for report in self.reports.values():
-            plan_due(self.post.bench.database, report, self._clock.now())
+        """Plan every report; one that cannot be planned keeps no other from it."""
+        for name, report in self.reports.items():
+            try:
+                plan_due(self.post.bench.database, report, self._clock.now())
+            except StorageError:
+                raise  # it concerns them all
+            except Exception as error:  # noqa: BLE001 - a report's edge; it is logged, once an hour
+                if self._troubles.again(name, type(error).__name__) is not None:
+                    structlog.get_logger().error("a report could not be planned", report=name, exc_info=error)
+            else:
+                self._troubles.over(name)
 
     def _make(self) -> None:
         """Make the report that is due longest of those whose data are in."""
@@ -118,7 +140,10 @@ class ScheduledReports:
 
     def _put_off(self, claimed: ClaimedRun, error: str) -> None:
         wait = backoff(claimed.attempts + 1, _SHORTEST, _LONGEST, self.post.chance())
-        put_off(self.post.bench.database, claimed, self._clock.now() + wait, error)
+        try:
+            put_off(self.post.bench.database, claimed, self._clock.now() + wait, error)
+        except LeaseLostError as lost:
+            structlog.get_logger().warning("a report was made elsewhere", error=str(lost))
 
     def _deliver(self) -> None:
         for _ in range(_MOST_SENT):
@@ -132,3 +157,6 @@ class ScheduledReports:
                 deliver(self.post, self.reports[claimed.report], claimed, self._clock.now)
             except LeaseLostError as error:
                 structlog.get_logger().warning("a report was sent elsewhere", error=str(error))
+            except Exception as error:
+                log = structlog.get_logger().bind(report=claimed.report, target=claimed.target)
+                log.error("how a report was sent could not be recorded", exc_info=error)

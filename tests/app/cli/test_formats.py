@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from openpyxl import load_workbook
 
 from collector.app import progress
 from collector.app.cli.answering import wanted
+from collector.app.cli.main import main
 from collector.app.cli.options import OutputFormat
 from collector.errors import UsageError
 from tests.app.console import Console
@@ -189,16 +190,60 @@ class TestProgress:
         monkeypatch.setattr(progress, "_PATIENCE", 0)
         assert known.good("report", "requests", "--output", "requests.xlsx").err == ""
 
-    def test_is_told_to_whoever_waits_at_a_terminal(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(
+        ("name", "counted"),
+        [("requests.md", "6 rows"), ("requests.parquet", "6 rows"), ("requests.csv", "7 lines"),
+         ("requests.json", "8 lines")],
+    )  # fmt: skip
+    def test_counts_for_whoever_waits_at_a_terminal(
+        self, name: str, counted: str, known: Console, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(progress, "_PATIENCE", 0)
+        last: list[str] = []
+        ended = progress.Watch.end
+
+        def end(watch: progress.Watch) -> None:
+            last.append(f"{watch.count} {watch.what}")
+            ended(watch)
+
+        monkeypatch.setattr(progress.Watch, "end", end)
         terminal = _Terminal()
-        with redirect_stderr(terminal), progress.watched() as watch:
-            list(watch.counted({} for _ in range(3)))
-        assert watch.rows == 3
+        command = ["report", "requests", "--output", name]
+        with chdir(known.folder), redirect_stderr(terminal), redirect_stdout(io.StringIO()), pytest.raises(SystemExit):
+            main(command)
+        assert last == [counted]
         assert "making the report" in terminal.getvalue()
+
+    def test_ends_before_the_report_is_written_to_a_terminal(
+        self, known: Console, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(progress, "_PATIENCE", 0)
+        plain = known.good("report", "requests", "--format", "csv").out
+        both = _Terminal()
+        with chdir(known.folder), redirect_stderr(both), redirect_stdout(both), pytest.raises(SystemExit):
+            main(["report", "requests", "--format", "csv"])
+        assert both.getvalue().endswith(plain)
 
     def test_says_nothing_of_what_is_quick(self) -> None:
         terminal = _Terminal()
         with redirect_stderr(terminal), progress.watched():
             pass
         assert terminal.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        pytest.param((False, OutputFormat.XLSX, Path("y.csv")), "y.csv is written as xlsx", id="another"),
+        pytest.param((False, None, Path("y.docx")), "no format has the ending .docx, so a table", id="unknown"),
+        pytest.param((False, None, Path("y.csv")), "", id="known"),
+        pytest.param((False, OutputFormat.MD, Path("y.txt")), "", id="text"),
+        pytest.param((False, None, Path("y")), "", id="none"),
+    ],
+)
+def test_an_ending_that_promises_something_else_is_told(
+    how: tuple[bool, OutputFormat | None, Path], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted(how)
+    told = capsys.readouterr().err
+    assert (said in told) if said else told == ""

@@ -96,7 +96,7 @@ class TestCompletion:
             ("collector report daily --meter ", ["credits", "invocations", "requests"]),
             ("collector report daily --meter cr", ["credits"]),
             ("collector resets decide --account nel", ["nellie"]),
-            ("collector rep", ["report"]),
+            ("collector rep", ["report", "reports"]),
         ],
     )
     def test_offers_what_is_configured(self, words: str, offered: list[str], console: Console) -> None:

@@ -104,6 +104,10 @@ class TestEveryReport:
         assert console.good("report", name, "--format", "csv").out.split() == [KEYS[name].replace(" ", "")]
 
 
+def test_without_history_no_gap_is_no_good_news(console: Console) -> None:
+    assert "nothing was recorded" in console.good("report", "requests", "--gaps").err
+
+
 @pytest.mark.parametrize("name", RANGED)
 class TestRange:
     @pytest.mark.parametrize(

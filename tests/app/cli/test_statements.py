@@ -28,6 +28,7 @@ SHOWN = [
     "lower", "upper", "coverage", "snapshots", "resets", "corrections", "held", "request_credits", "unexplained",
     "missing_requests", "amount", "currency",
 ]  # fmt: skip
+INVOICED = ["verdict", "invoiced_quantity", "invoiced_amount", "discrepancy", "invoice_status"]
 CREDITS = ("--meter", "credits")
 OCTOBER = ("--period", "2026-10")
 
@@ -150,6 +151,30 @@ class TestMonth:
             }
         ]
         assert (row["requests"], row["closed"]) == ({"completed": 16}, None)
+
+    def test_has_no_verdict_without_an_invoice(self, known: Console) -> None:
+        (row,) = known.json("report", "month", *OCTOBER, *CREDITS)
+        assert list(row)[-5:] == INVOICED
+        assert [row[key] for key in INVOICED] == [None] * 5
+
+    def test_has_the_verdict_in_its_last_keys(self, known: Console) -> None:
+        done = known.run("report", "month", *OCTOBER, *CREDITS, *bill(known, "1500"), "--json")
+        (row,) = done.rows
+        assert row["verdict"].startswith("Check it first: the invoice bills 1,500 credits, 100 credits less")
+        assert [row[key] for key in INVOICED[1:]] == [1500, None, -100, "mismatch"]
+        assert (done.code, "note: Check it first" in done.err) == (1, True)
+
+    def test_has_the_verdict_in_its_last_columns(self, known: Console) -> None:
+        words = ("report", "month", *OCTOBER, *CREDITS, *bill(known, "1600", "16.00", "EUR"), "--format", "csv")
+        (row,) = csv.DictReader(io.StringIO(known.run(*words).out))
+        assert list(row)[-5:] == INVOICED
+        assert [row[key] for key in INVOICED[1:]] == ["1600", "16.00", "0", "matched"]
+
+    def test_has_the_verdict_on_top_of_the_table(self, known: Console) -> None:
+        done = known.run("report", "month", *OCTOBER, *CREDITS, *bill(known, "1600"))
+        assert done.lines[0].startswith("Pay it: the invoice bills 1,600 credits, exactly what the ledger has")
+        assert "nellie · credits · 2026-10" in done.lines
+        assert (done.code, done.err) == (0, "")
 
     def test_is_one_line_for_each_meter_in_csv(self, known: Console) -> None:
         rows = list(csv.DictReader(io.StringIO(known.good("report", "month", *OCTOBER, "--format", "csv").out)))

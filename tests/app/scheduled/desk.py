@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from collector.app.scheduled.delivering import Sends
-from collector.app.scheduled.rendering import Drawing
+from collector.app.scheduled.rendering import Drawing, Renders
 from collector.app.scheduled.work import ScheduledReports
 from collector.app.wiring import load_settings
 from collector.config import ReportFormat, Settings
@@ -36,7 +36,9 @@ class PlainRenderer:
         self.asked: list[tuple[str, Question]] = []
         self.fails: CollectorError | None = None
 
-    def document(self, database: Database, kind: ReportKind, question: Question, period: str) -> Document:
+    def document(
+        self, database: Database, kind: ReportKind, question: Question, period: str, invoice: Path | None
+    ) -> Document:
         """Return a document with one fact."""
         if self.fails is not None:
             raise self.fails
@@ -105,7 +107,7 @@ class ReportDesk:
         self._ledger = Ledger(database, make_account)
         self._ledger.open("a", zone=self.settings.accounts[0].zone)
 
-    def work(self, send: Sends | None = None, renderer: PlainRenderer | None = None) -> ScheduledReports:
+    def work(self, send: Sends | None = None, renderer: Renders | None = None) -> ScheduledReports:
         """Return a collector that makes and sends reports."""
         ways = renderer or self.renderer, send or self.postman
         return ScheduledReports(self.settings, self.database, self.clock, ways, self.environ, lambda: 0.0)
@@ -113,6 +115,10 @@ class ReportDesk:
     def poll(self, value: int = 0) -> None:
         """Store a good poll now."""
         self._ledger.poll(self.clock.now(), value, "a")
+
+    def fails(self) -> None:
+        """Store a poll that failed now."""
+        self._ledger.poll(self.clock.now(), {}, "a", outcome="network")
 
     def runs(self, report: str) -> list[RecordedRun]:
         """Return every run of a report, the oldest first."""

@@ -114,8 +114,9 @@ class TestWaiting:
         assert desk.postman.subjects == ["daily 2026-11-01 – 2026-11-01"]
 
     def test_report_whose_data_do_not_come_is_made_at_the_deadline_and_says_so(self, desk: ReportDesk) -> None:
+        work = desk.work()
         for _ in range(7):
-            desk.work().tick()
+            work.tick()
             desk.clock.passes(3600)
         assert [one.missing for one in desk.runs("nightly")] == [("a",)]
         assert "Data of a did not come" in desk.postman.taken[0].text
@@ -267,16 +268,6 @@ class TestDelivering:
         work.tick()
         assert states(desk) == [("2026-11-01", "failed")]
         assert desk.deliveries()[0].attempts == 1
-
-    def test_refusal_that_lasts_is_given_up_after_days(self, desk: ReportDesk) -> None:
-        desk.poll()
-        work = desk.work()
-        desk.postman.before = fail(NotifyError("down"))
-        work.tick()
-        desk.clock.passes(6 * DAY)
-        work._deliver()
-        assert states(desk) == [("2026-11-01", "failed")]
-        assert "given up after 5 days: down" in str(desk.deliveries()[0].error)
 
     @pytest.mark.parametrize(
         ("outcome", "state"),

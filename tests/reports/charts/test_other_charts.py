@@ -87,6 +87,10 @@ def test_a_single_towering_hour_leaves_the_others_apart() -> None:
     assert "≤ 27" in texts(chart)
 
 
+def test_few_requests_have_each_class_once() -> None:
+    assert [one for one in texts(_hours((0, 1, 1), (0, 2, 2))) if one.startswith("≤")] == ["≤ 1", "≤ 2"]
+
+
 def test_weekdays_are_told_by_name() -> None:
     rows: list[Row] = [
         {"weekday": 6, "mean": 2.5, "low": 1, "high": 4},

@@ -10,6 +10,7 @@ import pytest
 from collector.domain.accounts import Meter, MeterTerms, Quota, Resets
 from collector.errors import UsageError
 from reports.document import Chart, Document, Section, Table, Tone
+from reports.documents.asked import NOTHING
 from reports.documents.burn import burn_document
 from reports.documents.catalogue import NAMES, document
 from reports.documents.daily import daily_document
@@ -64,6 +65,17 @@ class TestDaily:
         ledger.polls([(MIDNIGHT, 0), (MIDNIGHT + 36 * _HOURS, 90), (MIDNIGHT + 48 * _HOURS, 100)])
         found = daily_document(ledger.database, ledger.question(MIDNIGHT + 2 * _DAYS, end=date(2026, 3, 4)))
         assert "2 of 2 days are not known to the unit" in text_of(found)
+
+    def test_only_days_seen_whole_make_the_mean(self, ledger: Ledger) -> None:
+        ledger.polls([(MIDNIGHT + number * _HOURS, 10 * number) for number in range(25)])
+        ledger.polls([(MIDNIGHT + (72 + number) * _HOURS, 1000 + 10 * number) for number in range(25)])
+        asked = ledger.question(MIDNIGHT + 4 * _DAYS, end=date(2026, 3, 6))
+        found = daily_document(ledger.database, asked)
+        (mean,) = [one for one in found.facts if one.label == "On an average day"]
+        assert (mean.value, mean.note) == ("240.0 credits", "of 2 days seen whole")
+        assert "1 of 4 days is not observed at all: usage there is interpolated, or placed by" in text_of(found)
+        assert "240 a day on average" in charts_of(found)[0].summary
+        assert "1 day was not observed" in charts_of(found)[0].summary
 
     def test_says_so_where_everything_is_known(self, ledger: Ledger) -> None:
         used(ledger, 2)
@@ -157,6 +169,10 @@ def test_no_gap_is_good_news_and_no_table(ledger: Ledger) -> None:
     found = gaps_document(ledger.database, ledger.question(MIDNIGHT + _DAYS))
     assert found.empty == "No poll of this range missed a request or left credits unexplained."
     assert found.sections == ()
+
+
+def test_without_history_no_gap_is_no_good_news(any_empty: Ledger) -> None:
+    assert gaps_document(any_empty.database, any_empty.question(MIDNIGHT)).empty == NOTHING
 
 
 class TestCatalogue:

@@ -94,6 +94,15 @@ def october(opened: Callable[[], Ledger]) -> Ledger:
 
 
 @pytest.fixture(scope="module")
+def two(opened: Callable[[], Ledger]) -> Ledger:
+    """October twice, as two accounts have it."""
+    found = opened()
+    fill(found)
+    fill(found, name="second")
+    return found
+
+
+@pytest.fixture(scope="module")
 def steadily(opened: Callable[[], Ledger]) -> Ledger:
     """Forty credits a day without a gap."""
     found = opened()
@@ -138,6 +147,10 @@ def facts(document: Document) -> dict[str, tuple[str, str, Tone]]:
 def tables(document: Document) -> dict[str, Table]:
     found: Iterable[Table | Chart] = (block for one in document.sections for block in one.blocks)
     return {block.name: block.table if isinstance(block, Chart) else block for block in found}
+
+
+def steadily_per_day(document: Document) -> list[object]:
+    return [row["per_day"] for row in tables(document)["m1_earlier"].rows]
 
 
 @pytest.mark.parametrize(
@@ -245,12 +258,75 @@ def test_what_is_only_invoiced_stops_the_payment_and_has_a_section(october: Ledg
 
 
 def test_meter_that_is_not_on_the_invoice_is_told(october: Ledger) -> None:
-    other = "nellie-prod,credits,2026-08-01,2026-09-01,1,,"
-    found = month_answer(
-        october.database, october.question(NOW, meters=("credits",)), "2026-10", As.NOW, invoice(other)
+    asked = october.question(NOW, agreements=declared(october, terms={}))
+    other = "nellie-prod,requests,2026-10-01,2026-11-01,32,,"
+    found = month_answer(october.database, asked, "2026-10", As.NOW, invoice(other))
+    words = {row["meter"]: row["verdict"] for row in tables(found.document)["overview"].rows}
+    assert words == {"credits": "Not billed separately", "requests": "Pay it"}
+    priced = month_answer(october.database, october.question(NOW), "2026-10", As.NOW, invoice(other))
+    assert "nellie-prod/credits: 3,807 credits (38.07 EUR) were used and are not on" in priced.document.paragraphs[0]
+    assert (found.exit_code, priced.exit_code) == (0, 1)
+
+
+class TestAnotherPeriod:
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            pytest.param(
+                "nellie-prod,credits,2026-09-01,2026-10-01,70,0.70,EUR",
+                "Wrong period: this invoice is for September 2026 (it bills 70 credits and 0.70 EUR), and October 2026 "
+                "was asked for; hold it against its own with --period 2026-09.",
+                id="own",
+            ),
+            pytest.param(
+                "nellie-prod,credits,2026-10-15,2026-11-15,70,,",
+                "Wrong period: this invoice is for 15 Oct – 14 Nov 2026 (it bills 70 credits), and October 2026 was "
+                "asked for; no billing period of the account has just these days; accounts.billing says when they "
+                "begin.",
+                id="of no account",
+            ),
+        ],
     )
-    assert found.document.paragraphs[0] == "Not billed: 3,807 credits (38.07 EUR) were used and are not on the invoice."
-    assert found.exit_code == 1
+    def test_is_named_with_what_to_ask(self, line: str, said: str, october: Ledger) -> None:
+        found = month_answer(october.database, october.question(NOW), "2026-10", As.NOW, invoice(line))
+        assert (found.document.paragraphs[0], found.exit_code) == (said, 1)
+        assert found.invoiced["nellie-prod", "credits"]["invoice_status"] is None
+
+    def test_of_a_running_period_is_wrong_too(self, ledger: Ledger) -> None:
+        fill(ledger, until=day(20))
+        line = "nellie-prod,credits,2026-09-01,2026-10-01,70,,"
+        found = month_answer(ledger.database, ledger.question(day(20, 1)), "2026-10", As.NOW, invoice(line))
+        assert (found.document.paragraphs[0][:12], found.exit_code) == ("Wrong period", 1)
+
+    def test_line_of_another_period_beside_the_right_one_changes_nothing(self, october: Ledger) -> None:
+        lines = invoice("3807,38.07,EUR", "nellie-prod,credits,2026-09-01,2026-10-01,70,,")
+        found = month_answer(october.database, october.question(NOW), "2026-10", As.NOW, lines)
+        assert (found.document.paragraphs[0][:6], found.exit_code) == ("Pay it", 0)
+
+
+class TestOtherAccounts:
+    def test_right_invoice_of_one_account_is_paid(self, two: Ledger) -> None:
+        found = month_answer(two.database, two.question(NOW), "2026-10", As.NOW, invoice("3807,38.07,EUR"))
+        assert found.exit_code == 0
+        assert found.document.paragraphs[:2] == (
+            "Pay it: the invoice bills 3,807 credits and 38.07 EUR, exactly what the ledger has.",
+            "Not part of this verdict is an account that the invoice does not name: second.",
+        )
+        assert facts(found.document)["Invoice"][0] == "Pay it"
+
+    def test_they_are_told_without_fault(self, two: Ledger) -> None:
+        found = month_answer(two.database, two.question(NOW), "2026-10", As.NOW, invoice("3807,38.07,EUR"))
+        words = [row["verdict"] for row in tables(found.document)["overview"].rows]
+        assert words == ["Pay it", "Not billed separately", "Not on this invoice", "Not on this invoice"]
+        assert found.invoiced["second", "credits"] == {
+            "verdict": "Not on this invoice: it does not name the account second.",
+            "invoiced_quantity": None, "invoiced_amount": None, "discrepancy": None, "invoice_status": None,
+        }  # fmt: skip
+
+    def test_invoice_that_names_none_of_those_asked_for_does_not_fit(self, two: Ledger) -> None:
+        asked = two.question(NOW, accounts=("second",))
+        found = month_answer(two.database, asked, "2026-10", As.NOW, invoice("3807,38.07,EUR"))
+        assert (found.document.paragraphs[0][:10], found.exit_code) == ("Not billed", 1)
 
 
 def test_several_lines_that_fit_are_paid_at_once(ledger: Ledger) -> None:
@@ -260,7 +336,7 @@ def test_several_lines_that_fit_are_paid_at_once(ledger: Ledger) -> None:
     found = of(ledger, "2026-10", NOW, "3807,38.07,EUR", second)
     assert found.paragraphs[0].startswith("Pay it: all 2 lines fit (nellie-prod/credits: the invoice bills 3,807")
     assert facts(found)["Amount in EUR"][0] == "76.14 EUR"
-    assert [row["verdict"] for row in tables(found)["overview"].rows] == ["Pay it", "Not billed"] * 2
+    assert [row["verdict"] for row in tables(found)["overview"].rows] == ["Pay it", "Not billed separately"] * 2
 
 
 def test_without_an_invoice_it_is_told_what_one_should_say_and_how_to_check_it(october: Ledger) -> None:
@@ -299,6 +375,8 @@ class TestHowSure:
             "counter was read before and after it, so they are all in the total."
         ) in said
         (row,) = tables(found)["m1_gaps"].rows
+        assert row["from"] == "2026-10-12 00:00:00"
+        assert [one.title for one in tables(found)["m1_gaps"].columns[1:3]] == ["From (UTC)", "Until (UTC)"]
         assert (row["length"], row["usage"], row["lower"], row["upper"]) == (30 * 3600, 48, 48, 48)
 
     def test_gap_over_an_end_is_told_with_its_bounds_in_units_and_money(self, over_the_end: Ledger) -> None:
@@ -319,8 +397,8 @@ class TestHowSure:
         [
             pytest.param(
                 "1250,12.50,EUR",
-                "10 credits more than the 1,240 credits used; the ledger itself only knows between 1,220 and 1,260 "
-                "credits, so this may be all that differs, and 0.10 EUR too much",
+                "10 credits more than the 1,240 credits used, and 0.10 EUR too much (12.40 EUR at your prices); the "
+                "ledger itself only knows between 1,220 and 1,260 credits, so this may be all that differs.",
                 id="within the bounds",
             ),
             pytest.param(
@@ -341,13 +419,41 @@ class TestHowSure:
         assert facts(found)["Observed"] == ("100.0 %", "no gap", Tone.GOOD)
         assert "m1_gaps" not in tables(found)
 
-    def test_only_the_longest_gaps_are_told_and_all_are_in_the_table(self, ledger: Ledger) -> None:
+    def test_readings_far_apart_say_why_so_little_was_observed(self, ledger: Ledger) -> None:
         ledger.open(zone=UTC_ZONE, billing=Billing(PeriodKind.MONTHLY))
         for number in range(32):
             ledger.poll(day(1) + number * timedelta(days=1), 100 + number)
         found = of(ledger, now=day(1, 1, 11))
-        assert len(tuple(tables(found)["m1_gaps"].rows)) == 31
-        assert "26 shorter gaps, 83.9 % of the period, stand in the table of gaps." in sentences(found, "m1_sure")
+        apart = "values were read mostly 1 day apart, further than poll_every asks for"
+        assert facts(found)["Observed"] == ("0.0 %", apart, Tone.PLAIN)
+        assert (
+            f"How sure: 0.0 % of October 2026 was observed ({apart}), and the total is exact all the same."
+        ) in sentences(found)
+        assert sentences(found, "m1_sure").splitlines()[2:] == [
+            f"V{apart[1:]}, as those of an imported history often are: the time between two such readings counts as a "
+            "gap, 31 in all, the longest of 1 day.",
+            "What the gaps hold is known from the readings at their ends, exactly 31 credits together; when between "
+            "two readings it was used is not.",
+        ]
+
+    def test_table_has_the_longest_gaps_and_counts_the_others(self, ledger: Ledger) -> None:
+        ledger.open(zone=UTC_ZONE, billing=Billing(PeriodKind.MONTHLY))
+        for number in range(32):
+            ledger.poll(day(1) + number * timedelta(days=1), 100 + number)
+        table = tables(of(ledger, now=day(1, 1, 11)))["m1_gaps"]
+        assert len(tuple(table.rows)) == 10
+        assert table.note == "The 10 longest of 31 gaps; the 21 others hold exactly 21 credits."
+
+    def test_of_many_failures_the_longest_are_told(self, ledger: Ledger) -> None:
+        ledger.open(zone=UTC_ZONE, billing=Billing(PeriodKind.MONTHLY))
+        for number in range(32):
+            for hours in (0, 6):
+                ledger.poll(day(1) + timedelta(days=number, hours=hours), 100 + number)
+        found = of(ledger, now=day(1, 1, 11))
+        said = sentences(found, "m1_sure")
+        assert facts(found)["Observed"][1] == "31 gaps"
+        assert said.count(" gap on ") == 5
+        assert "26 shorter gaps, 62.9 % of the period, hold exactly 26 credits." in said
 
     def test_history_that_begins_within_makes_no_claim_about_an_invoice(self, steadily: Ledger) -> None:
         found = of(steadily, "2026-08")
@@ -364,6 +470,21 @@ class TestHowSure:
         found = of(ledger)
         assert "the provider took 340 credits back, from 7,440 to 7,100 on the counter" in sentences(found, "m1_sure")
         assert [row["kind"] for row in tables(found)["m1_falls"].rows] == ["correction"]
+        taken = "Taken back: the provider took 340 credits back by 20 Oct 2026, 01:00 UTC; the total is less by as much"
+        assert taken in sentences(found)
+
+    def test_correction_that_the_invoice_does_not_have_is_told_at_the_top(self, ledger: Ledger) -> None:
+        steady(ledger, until=day(20))
+        ledger.polls([(day(20) + HOUR * count, 7100) for count in range(1, 5)])
+        ledger.poll(day(1, month=11), 7500)
+        (row,) = of(ledger).records.rows
+        used = int(str(row["usage"]))
+        said = sentences(of(ledger, "2026-10", NOW, f"{used + 340},,"))
+        assert (
+            "What may explain it: the provider took 340 credits back by 20 Oct 2026, 01:00 UTC (its counter fell from "
+            "7,440 to 7,100): just what differs, so the invoice may not take it back."
+        ) in said
+        assert "Taken back" not in said
 
     def test_reset_leaves_the_total_open(self, ledger: Ledger) -> None:
         steady(ledger, until=day(20))
@@ -390,7 +511,7 @@ class TestCompared:
     def test_month_that_is_over_is_compared_by_day(self, ledger: Ledger) -> None:
         steady(ledger, (day(12), day(13, 6), 670))  # 620 more than the 50 of those thirty hours: 60 a day
         said = sentences(of(ledger), "m1_compared")
-        assert "60.0 credits a day, 50 % more than in September 2026 (40.0 a day)." in said
+        assert "60.0 a day: 50 % more a day than in September 2026 (1,200 in 30 days, 40.0 a day)." in said
         assert "It costs 18.60 EUR, 6.60 EUR more than September 2026" in said
 
     def test_running_month_is_compared_on_equal_numbers_of_days(self, ledger: Ledger) -> None:
@@ -409,6 +530,8 @@ class TestCompared:
             ("2026-08", 480, True),
             ("2026-09", 1200, False),
         ]
+        assert [row["per_day"] for row in rows] == [40, 40]  # twelve days of August were seen, not thirty-one
+        assert steadily_per_day(of(steadily, "2026-09", now=day(20, month=9))) == [40, 40]
 
     def test_twelve_earlier_periods_are_shown_at_most(self, ledger: Ledger) -> None:
         ledger.open(zone=UTC_ZONE, billing=Billing(PeriodKind.WEEKLY))
@@ -537,7 +660,7 @@ def test_text_that_names_no_period_is_refused(october: Ledger) -> None:
 def test_period_without_a_history_is_an_honest_empty_document(lines: tuple[str, ...], october: Ledger) -> None:
     found = of(october, "2027-05", NOW, *lines)
     assert found.empty.startswith("Nothing was recorded in this period")
-    assert (found.paragraphs, found.sections, tuple(found.records.rows)) == ((), (), ())
+    assert (found.paragraphs, found.sections, found.facts, tuple(found.records.rows)) == ((), (), (), ())
 
 
 def test_decimal_quantities_keep_their_places(ledger: Ledger) -> None:
@@ -556,7 +679,7 @@ def test_account_without_periods_prices_and_currency_has_its_month(steadily: Led
     found = of(steadily, agreements=declared(steadily, billing=Billing(), terms={}))
     assert facts(found)["Used"][0] == "1,240 credits"
     assert "Amount" not in facts(found)
-    assert "40.0 credits a day, as much as in September 2026 (40.0 a day)." in sentences(found)
+    assert "40.0 a day: as much a day as in September 2026 (1,200 in 30 days, 40.0 a day)." in sentences(found)
 
 
 def test_records_are_the_rows_of_the_command_s_csv(october: Ledger) -> None:
@@ -605,7 +728,6 @@ def test_whole_invoice_counts_everything_that_does_not_fit_the_worst_first(ledge
     )  # fmt: skip
     assert found.exit_code == 1
     assert found.document.paragraphs[0] == (
-        "Do not pay yet: 2 of 4 meters do not fit, and 1 cannot be judged yet. ghost/credits: the invoice bills 10 "
-        "credits and 1.00 EUR of an account 'ghost', and nothing of it is in the ledger; second/credits: 3,807 credits "
-        "(38.07 EUR) were used and are not on the invoice."
+        "Do not pay yet: 1 of 3 meters does not fit, and 1 cannot be judged yet. ghost/credits: the invoice bills 10 "
+        "credits and 1.00 EUR of an account 'ghost', and nothing of it is in the ledger."
     )

@@ -109,7 +109,8 @@ def test_incomplete_ledger_says_why_on_the_account_s_clock(ledger: Ledger) -> No
 
 def test_notes_of_the_invoice_stand_at_the_end(october: Ledger) -> None:
     other = "nellie-prod,credits,2026-08-01,2026-09-01,1,,"
-    assert "1 line of other periods left out." in of(october, "3807,38.07,EUR", other).footer
+    footer = of(october, "3807,38.07,EUR", other).footer
+    assert "1 line of other periods left out: from 2026-08-01 until 2026-08-31." in footer
 
 
 def test_period_without_a_history_is_an_honest_empty_document(october: Ledger) -> None:

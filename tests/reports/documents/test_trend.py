@@ -70,6 +70,19 @@ class TestTrend:
         said = [sentence for section in document.sections for sentence in section.paragraphs]
         assert "Growth: needs 28 observed days, has 21." in said
 
+    def test_what_is_not_known_is_not_nought(self, ledger: Ledger) -> None:
+        ledger.open("nellie-prod", (Meter("credits", "credits"), Meter("requests", "requests")))
+        for day in range(6):
+            ledger.poll(FIRST + timedelta(days=day), {"credits": 250 * day, "requests": day})
+        question = ledger.question(NOW)
+        overview = trend_document(ledger.database, question).sections[0].blocks[0]
+        assert isinstance(overview, Table)
+        assert [(row["changes"], row["unusual"]) for row in overview.rows] == [(None, None)] * 2
+        facts = trend_document(ledger.database, ledger.question(NOW, meters=("credits",))).facts
+        assert [(one.value, one.note) for one in facts if one.label == "Unusual days"] == [
+            ("–", "needs 14 observed days, has 5")
+        ]
+
     def test_an_empty_history_is_an_empty_document(self, ledger: Ledger) -> None:
         document = trend_document(ledger.database, ledger.question(NOW))
         assert (document.sections, list(document.records.rows), bool(document.empty)) == ((), [], True)
