@@ -11,7 +11,6 @@ from reports.charts.drawn import Drawn, Spec
 from reports.charts.figures import Magnitude, drawn, figure, magnitude
 from reports.charts.frame import (
     HEIGHT,
-    WIDTH,
     Point,
     days_across,
     field,
@@ -20,6 +19,7 @@ from reports.charts.frame import (
     moment,
     nothing,
     plain,
+    width,
     zero_line,
 )
 from reports.charts.palette import Palette
@@ -56,7 +56,7 @@ def _bars(
 
 
 def _point(one: DayBar, axis: DayAxis, scale: Magnitude, unit: str) -> Point:
-    inset = round(DAY_MILLIS * (1 - min(0.78, _WIDEST * axis.count / WIDTH)) / 2)
+    inset = round(DAY_MILLIS * (1 - min(0.78, _WIDEST * axis.count / width())) / 2)
     bounds = f", at least {figure(one.lower)}, at most {figure(one.upper)}" if one.lower != one.upper else ""
     doubt = ", not observed" if one.unseen else ", partial day" if one.partial else ""
     return {

@@ -25,6 +25,7 @@ class DayBar:
         usage, lower, upper: In units; None where not known, or open to above.
         partial: The day is not whole.
         unseen: Nothing of it was observed: its usage is interpolated.
+        whole: All of it was observed.
     """
 
     day: date
@@ -33,6 +34,7 @@ class DayBar:
     upper: Cell
     partial: bool
     unseen: bool
+    whole: bool = True
 
     @property
     def sign(self) -> Sign:

@@ -12,7 +12,9 @@ data; no expression is ever put together.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeAlias
 
 from reports.charts.days import DayAxis
@@ -20,12 +22,29 @@ from reports.charts.drawn import Drawn, Spec
 from reports.charts.figures import NOTHING, inert, named
 from reports.charts.palette import Palette
 
-WIDTH = 510
+_WIDTH, _PHONE = 510, 270
 HEIGHT = 240
 FONT = 14
 SMALL = 13
 
+_width: ContextVar[int] = ContextVar("width", default=_WIDTH)
+
 Point: TypeAlias = Mapping[str, float | str | None]
+
+
+def width() -> int:
+    """Return how wide pictures are drawn now, without the labels beside them."""
+    return _width.get()
+
+
+@contextmanager
+def narrow() -> Iterator[None]:
+    """Draw pictures as wide as a phone shows them at the size of their words."""
+    before = _width.set(_PHONE)
+    try:
+        yield
+    finally:
+        _width.reset(before)
 
 
 def layer(points: Sequence[Point], mark: Spec, **encoding: Spec) -> Spec:
@@ -96,24 +115,25 @@ def written(points: Sequence[Point], palette: Palette, across: Spec, upward: Spe
     return [layer(points, one, x=across, y=upward, text=said) for one in (halo, mark)]
 
 
-def framed(layers: Sequence[Spec], palette: Palette, heading: str, *, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Drawn:
+def framed(layers: Sequence[Spec], palette: Palette, heading: str, *, size: tuple[int, int] | None = None) -> Drawn:
     """Return the whole picture: ``layers`` over each other, the first behind, and ``heading`` above.
 
     Args:
         layers: As ``layer`` makes them; at least one.
         palette: The colours.
         heading: What is measured, in which unit, of when.
-        size: Width and height without labels.
+        size: Width and height without labels; None for the usual ones.
     """
+    across, down = size or (width(), HEIGHT)
     points = {f"points_{place}": one["data"] for place, one in enumerate(layers)}
     return Drawn(
         {
             "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
             "layer": [{**one, "data": {"name": name}} for name, one in zip(points, layers, strict=True)],
             "datasets": points,
-            "width": size[0],
-            "height": size[1],
-            "title": heading_of(inert(heading, 70), palette),
+            "width": across,
+            "height": down,
+            "title": heading_of(inert(heading, 70 if width() == _WIDTH else 42), palette),
             "config": _house(palette),
         }
     )
@@ -132,8 +152,8 @@ def nothing(palette: Palette, heading: str) -> Drawn:
     """Return the picture for no rows: it says so."""
     mark: Spec = {"type": "text", "fontSize": FONT, "fill": palette.muted}
     said: Spec = {"field": "said", "type": "nominal"}
-    only = layer([{"said": NOTHING}], mark, x=value(WIDTH / 2), y=value(36), text=said)
-    return framed([only], palette, heading, size=(WIDTH, 72))
+    only = layer([{"said": NOTHING}], mark, x=value(width() / 2), y=value(36), text=said)
+    return framed([only], palette, heading, size=(width(), 72))
 
 
 def _house(palette: Palette) -> Spec:

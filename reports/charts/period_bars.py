@@ -11,7 +11,6 @@ from reports.charts.drawn import Drawn, Spec
 from reports.charts.figures import Magnitude, drawn, figure, magnitude
 from reports.charts.frame import (
     HEIGHT,
-    WIDTH,
     Point,
     field,
     framed,
@@ -20,6 +19,7 @@ from reports.charts.frame import (
     nothing,
     plain,
     value,
+    width,
     written,
     zero_line,
 )
@@ -136,12 +136,12 @@ def _is_bounded(one: PeriodBar) -> bool:
 def _labels(bars: Sequence[PeriodBar], scale: Magnitude, palette: Palette) -> list[Spec]:
     """Write the figures over the bars: over all where they fit, else over the highest and the last."""
     said = {place: scale.label(one.usage) for place, one in enumerate(bars) if drawn(one.usage) is not None}
-    room, longest = WIDTH / max(len(bars), 3), max(map(len, said.values()))
+    room, longest = width() / max(len(bars), 3), max(map(len, said.values()))
     tight = longest * 8.4 + 6 > room
     if longest * 7 + 3 > room:
         highest = max(said, key=lambda place: drawn(bars[place].usage) or 0.0)
         last = max(said)
-        near = (last - highest) * WIDTH / len(bars) < (len(said[last]) + len(said[highest])) * _CHARACTER
+        near = (last - highest) * width() / len(bars) < (len(said[last]) + len(said[highest])) * _CHARACTER
         said = {place: said[place] for place in ({highest} if near else {highest, last})}
     points: list[Point] = [
         {"at": place + 0.5, "height": _top(bars[place], scale), "said": words} for place, words in said.items()
@@ -157,7 +157,7 @@ def _top(one: PeriodBar, scale: Magnitude) -> float:
 def _names(bars: Sequence[PeriodBar], palette: Palette) -> list[Spec]:
     """Write the periods below the axis, the year only where it begins; some are left out where they are many."""
     longest = max(len(line) for one in bars for line in one.label.split("\n"))
-    step = max(1, -(-int((longest * _CHARACTER + 8) * len(bars)) // WIDTH))
+    step = max(1, -(-int((longest * _CHARACTER + 8) * len(bars)) // width()))
     shown = range(0, len(bars), step)
     points: list[Point] = []
     year = ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, cast
 
@@ -17,7 +18,7 @@ from xml.etree import ElementTree as ET
 
 from reports.charts.drawn import Drawn, Spec
 from reports.charts.figures import inert, named
-from reports.charts.frame import heading_of
+from reports.charts.frame import heading_of, narrow
 from reports.charts.palette import LIGHT, Palette
 from reports.charts.signs import HATCHED
 from reports.document import Chart
@@ -70,16 +71,19 @@ def specification(chart: Chart, palette: Palette = LIGHT, *, with_title: bool = 
     return _titled(chart, palette).spec if with_title else chart.draw(palette).to_dict()
 
 
-def svg(chart: Chart, *, themed: bool) -> str:
+def svg(chart: Chart, *, themed: bool, phone: bool = False) -> str:
     """Return ``chart`` as an SVG element to stand inside a page, without its title, as wide as its place.
 
     Args:
         chart: What to draw.
         themed: Whether colours are the page's CSS variables (``var(--ink)``) instead of those of the light palette.
+        phone: Whether it is drawn narrow, so that its words are legible on a phone, with ids of its own.
     """
     palette = THEMED if themed else LIGHT
-    root = _drawn(specification(chart, palette, with_title=False), palette, chart.name)
-    _describe(root, chart)
+    name = f"{chart.name}_phone" if phone else chart.name
+    with narrow() if phone else nullcontext():
+        root = _drawn(specification(chart, palette, with_title=False), palette, name)
+    _describe(root, chart, name)
     return _text(root)
 
 
@@ -196,8 +200,8 @@ def _own_ids(root: ET.Element, prefix: str) -> None:
                 one.set(name, _REFERENCE.sub(rf"url(#{prefix}_\1)", value))
 
 
-def _describe(root: ET.Element, chart: Chart) -> None:
-    prefix = re.sub(r"[^a-z0-9_]", "_", chart.name.lower())
+def _describe(root: ET.Element, chart: Chart, name: str) -> None:
+    prefix = re.sub(r"[^a-z0-9_]", "_", name.lower())
     told = {"title": inert(chart.title, 200), "desc": named(chart.summary)}
     for place, (tag, words) in enumerate(told.items()):
         element = ET.Element(f"{{{_SVG}}}{tag}", {"id": f"{prefix}_{tag}"})

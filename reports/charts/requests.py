@@ -9,7 +9,6 @@ from reports.charts.figures import NOTHING, counted, drawn, inert, magnitude, nu
 from reports.charts.frame import (
     FONT,
     HEIGHT,
-    WIDTH,
     Point,
     field,
     framed,
@@ -18,6 +17,7 @@ from reports.charts.frame import (
     nothing,
     plain,
     value,
+    width,
     written,
     zero_line,
 )
@@ -83,7 +83,7 @@ def _statuses(counts: Sequence[tuple[str, int]], whole: int, palette: Palette) -
     if not whole:
         return nothing(palette, "requests by status")
     # The names stand left of the bars; the whole picture stays as wide as the others.
-    wide = round(WIDTH + 40 - _CHARACTER * max(len(status) for status, _ in counts))
+    wide = round(width() + 40 - _CHARACTER * max(len(status) for status, _ in counts))
     tall = _ROW * len(counts)
     points: list[Point] = [
         {
@@ -198,7 +198,7 @@ def _edges(rows: Sequence[Row], palette: Palette) -> Iterator[Spec]:
     edges = [duration_words(row.get("from_seconds")) for row in rows]
     last = rows[-1].get("to_seconds")
     edges.append("longer" if drawn(last) is None else duration_words(last))
-    room = WIDTH / len(rows)
+    room = width() / len(rows)
     step = max(1, -(-int(max(map(len, edges)) * _CHARACTER + 10) // max(1, int(room))))
     points: list[Point] = [{"at": place, "said": edges[place]} for place in range(0, len(edges), step)]
     mark: Spec = {"type": "text", "fontSize": FONT, "fill": palette.muted, "baseline": "middle"}

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from reports.charts.drawn import Drawn, Spec
 from reports.charts.figures import NOTHING, Number, drawn, figure, magnitude, number, total
-from reports.charts.frame import SMALL, Point, field, framed, layer, nothing, value
+from reports.charts.frame import SMALL, Point, field, framed, layer, nothing, value, width
 from reports.charts.palette import Palette
 from reports.charts.period_bars import PeriodBar, period_bars
 from reports.document import Chart, Column, Kind, Table
@@ -17,8 +17,7 @@ from reports.rendering import Row
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SHORT = tuple(day[:3] for day in WEEKDAYS)
 _TALL = 30  # of one weekday's row
-_WIDE = 20  # of one hour
-_BOX = 52  # of one class of the key
+_HOUR = 20  # how wide it is where there is room
 # How much of the largest value the classes reach: evenly, or, where one hour towers over all others, by squares.
 _EVEN = tuple(count / 6 for count in range(1, 7))
 _SQUARES = tuple((count / 6) ** 2 for count in range(1, 7))
@@ -85,14 +84,15 @@ def _map(cells: _Cells, unit: str, palette: Palette) -> Drawn:
         return nothing(palette, unit)
     scale = magnitude(cells.values())
     top = max(0.0, *(float(one) for one in cells.values()))
-    bounds = [top * share for share in (_SQUARES if _towers(cells, top) else _EVEN)]
+    whole = scale.divisor == 1 and all(isinstance(one, int) for one in cells.values())
+    bounds = _bounds(top, _SQUARES if _towers(cells, top) else _EVEN, whole=whole)
     layers: list[Spec] = []
-    for step in range(len(palette.ramp) + 1):
+    for step in range(len(bounds) + 1):
         points = [
             _cell(place, amount, unit) for place, amount in sorted(cells.items()) if _class(amount, bounds) == step
         ]
         if points:
-            layers.append(layer(points, _fill(step, palette), **_places()))
+            layers.append(layer(points, _fill(step, len(bounds), palette), **_places()))
     missing = [(day, hour) for day in range(7) for hour in range(24) if (day, hour) not in cells]
     if missing:
         dash: Spec = {"type": "text", "fontSize": SMALL, "fill": palette.muted}
@@ -100,16 +100,36 @@ def _map(cells: _Cells, unit: str, palette: Palette) -> Drawn:
         at = {name: one for name, one in _places().items() if name != "x2"}
         layers.append(layer(spots, dash, **at, text={"field": "said", "type": "nominal"}))
         unknown: Spec = {**dash, "align": "left", "baseline": "top"}
-        last = {"x": value(7 * (_BOX + 10) - 4), "y": value(7 * _TALL + 42)}
+        beside = 7 * _box() + 70 <= width()
+        last = {"x": value(7 * _box() - 4 if beside else 0), "y": value(7 * _TALL + (42 if beside else 96))}
         layers.append(layer([{"said": "– unknown"}], unknown, **last, text={"field": "said", "type": "nominal"}))
     if busiest is not None:
         ring: Spec = {"type": "rect", "fillOpacity": 0, "stroke": palette.ink, "strokeWidth": 2}
         layers.append(layer([_cell(busiest, cells[busiest], unit)], ring, **_places()))
-        whole = scale.divisor == 1 and all(isinstance(one, int) for one in cells.values())
-        told = [math.floor(one) if whole else _short(one / scale.divisor) for one in bounds]
+        told = [one if whole else _short(one / scale.divisor) for one in bounds]
         layers += _steps([figure(one) for one in told], palette)
-    said = f", most {_SHORT[busiest[0]]} {_hour(busiest[1])}: {scale.label(cells[busiest])}" if busiest else ""
-    return framed(layers, palette, f"{scale.unit(unit)} by hour{said}", size=(24 * _WIDE, 7 * _TALL))
+    said = (
+        f", most {_SHORT[busiest[0]]} {_hour(busiest[1])}: {scale.label(cells[busiest])}"
+        if busiest and _wide() == 24 * _HOUR
+        else ""
+    )
+    return framed(layers, palette, f"{scale.unit(unit)} by hour{said}", size=(_wide(), 7 * _TALL))
+
+
+def _bounds(top: float, shares: Sequence[float], *, whole: bool) -> list[float]:
+    """Return up to how much each class reaches; where only whole numbers occur, each of them once."""
+    found = [top * share for share in shares]
+    return sorted({float(math.floor(one)) for one in found if one >= 1}) or found if whole else found
+
+
+def _wide() -> int:
+    """Return how wide the map is: 20 for each hour, or what a phone has."""
+    return 24 * min(_HOUR, width() // 24)
+
+
+def _box() -> float:
+    """Return how wide one class of the key is, with the room beside it."""
+    return min(62.0, width() / 7)
 
 
 def _short(bound: float) -> float:
@@ -135,10 +155,11 @@ def _cell(place: tuple[int, int], amount: Number, unit: str) -> Point:
     return {"at": hour + 0.04, "until": hour + 0.96, "day": _SHORT[day], "told": told}
 
 
-def _fill(step: int, palette: Palette) -> Spec:
+def _fill(step: int, classes: int, palette: Palette) -> Spec:
+    """Return how a cell of class ``step`` is filled; the last of few ``classes`` is as dark as the last of many."""
     if step == 0:
         return {"type": "rect", "fill": palette.ground, "stroke": palette.line, "strokeWidth": 1}
-    return {"type": "rect", "fill": palette.ramp[step - 1], "stroke": palette.line, "strokeWidth": 0.5}
+    return {"type": "rect", "fill": palette.ramp[step - 1 - classes], "stroke": palette.line, "strokeWidth": 0.5}
 
 
 def _places() -> dict[str, Spec]:
@@ -161,12 +182,19 @@ def _steps(bounds: Sequence[str], palette: Palette) -> Iterator[Spec]:
     top = 7 * _TALL + 44
     words: Spec = {"type": "text", "fontSize": SMALL, "fill": palette.muted, "baseline": "top", "align": "center"}
     labels = ["0", *(f"≤ {one}" for one in bounds)]
+    tight = max(map(len, labels)) * 7.5 > _box()
     for step, label in enumerate(labels):
-        left = step * (_BOX + 10)
-        box = {"x": value(left), "x2": value(left + _BOX), "y": value(top), "y2": value(top + 12)}
-        yield layer([{}], _fill(step, palette), **box)
+        left, right = step * _box(), (step + 1) * _box() - 10
+        box = {"x": value(left), "x2": value(right), "y": value(top), "y2": value(top + 12)}
+        yield layer([{}], _fill(step, len(bounds), palette), **box)
         said: Spec = {"field": "said", "type": "nominal"}
-        yield layer([{"said": label}], words, x=value(left + _BOX / 2), y=value(top + 18), text=said)
+        yield layer(
+            [{"said": label}],
+            words,
+            x=value((left + right) / 2),
+            y=value(top + (34 if tight and step % 2 else 18)),
+            text=said,
+        )
 
 
 def weekdays(rows: Sequence[Row], *, name: str, title: str, unit: str) -> Chart:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reports.charts.drawn import Spec
-from reports.charts.frame import SMALL, WIDTH, Point, layer, value
+from reports.charts.frame import SMALL, Point, layer, value, width
 from reports.charts.palette import Palette
 
 HATCHED = "hatched"
@@ -79,7 +79,7 @@ def key(entries: Sequence[Entry], palette: Palette, top: float) -> list[Spec]:
     left, line = 0.0, top
     for number, entry in enumerate(entries):
         wide = 24 + len(entry.words) * _CHARACTER
-        if left and left + wide > WIDTH:
+        if left and left + wide > width():
             left, line = 0.0, line + _LINE
         made += [*_sample(entry.sign, palette, left, line, number), _words(entry.words, palette, left + 24, line)]
         left += wide + 12

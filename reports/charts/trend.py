@@ -12,7 +12,6 @@ from reports.charts.drawn import Drawn, Spec
 from reports.charts.figures import NOTHING, Magnitude, counted, drawn, figure, magnitude, number
 from reports.charts.frame import (
     HEIGHT,
-    WIDTH,
     Point,
     days_across,
     field,
@@ -22,6 +21,7 @@ from reports.charts.frame import (
     moment,
     nothing,
     plain,
+    width,
     written,
     zero_line,
 )
@@ -156,7 +156,7 @@ def _labelled(ringed: _Days, axis: DayAxis, scale: Magnitude, top: float) -> lis
     taken: list[tuple[float, float]] = []
     wide = 95 if axis.first.year != axis.last.year else 60
     for day, row in sorted(ringed, key=lambda one: _surprise(one[1]), reverse=True):
-        across = (day - axis.first).days / axis.count * WIDTH
+        across = (day - axis.first).days / axis.count * width()
         down = (1 - (scale.of(row.get("usage")) or 0.0) / (top or 1.0)) * HEIGHT
         if all(abs(across - x) > wide or abs(down - y) > 22 for x, y in taken) and len(chosen) < _MOST_LABELS:
             chosen.append((day, row))

@@ -14,7 +14,10 @@ from reports.charts.trend import trend_line
 from reports.document import Chart, Column, Kind, Table
 from reports.rendering import Row
 
-__all__ = ["daily_usage", "period_usage", "trend_line"]
+__all__ = ["PLACED", "daily_usage", "period_usage", "trend_line"]
+
+PLACED = "usage there is interpolated, or placed by the times of requests"
+"""How usage gets to days that nobody observed."""
 
 
 def daily_usage(rows: Sequence[Row], *, name: str, title: str, unit: str) -> Chart:
@@ -45,7 +48,9 @@ def daily_usage(rows: Sequence[Row], *, name: str, title: str, unit: str) -> Cha
 
 def _day_bar(day: date, row: Row) -> DayBar:
     unseen = row.get("coverage") == 0 and not row.get("snapshots")
-    return DayBar(day, row.get("usage"), row.get("lower"), row.get("upper"), bool(row.get("partial")), unseen)
+    partial = bool(row.get("partial"))
+    whole = not partial and row.get("coverage") in {None, 1}
+    return DayBar(day, row.get("usage"), row.get("lower"), row.get("upper"), partial, unseen, whole)
 
 
 def _daily_summary(bars: Sequence[DayBar], unit: str) -> str:
@@ -56,7 +61,9 @@ def _daily_summary(bars: Sequence[DayBar], unit: str) -> str:
     used = [one for _, one in known]
     said = [f"{figure(total(used))} {unit} were used, {range_words(bars[0].day, bars[-1].day)}"]
     if len(known) > 1 and most:
-        whole = [value for one in bars if not one.partial and (value := number(one.usage)) is not None]
+        over = [one for one in bars if not one.partial]
+        wanted = [one for one in over if one.whole] or over
+        whole = [value for one in wanted if (value := number(one.usage)) is not None]
         said += [f", {figure(mean(whole))} a day on average"] if whole else []
         said += [f"; the highest day was {day_words(day)} with {figure(most)}"]
     said.append(".")
@@ -69,7 +76,7 @@ def _doubts(bars: Sequence[DayBar]) -> list[str]:
     gaps = sum(one.unseen and not one.partial for one in bars)
     return [
         *([f"{counted(partial, 'day is', 'days are')} only partly in the history."] if partial else []),
-        *([f"{counted(gaps, 'day was', 'days were')} not observed; what they used is interpolated."] if gaps else []),
+        *([f"{counted(gaps, 'day was', 'days were')} not observed; {PLACED}."] if gaps else []),
     ]
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from collector.store.engine import Database
 from reports.catalogue import daily
-from reports.charts.usage import daily_usage
+from reports.charts.usage import PLACED, daily_usage
 from reports.daily import COLUMNS
 from reports.document import Column, Document, Fact, Kind, Section, Table, Tone
 from reports.documents.asked import NOTHING, by_meter, subtitle
@@ -67,11 +67,13 @@ def _observed(rows: Sequence[Row]) -> float:
 def _facts(rows: Sequence[Row]) -> Iterator[Fact]:
     unit = str(rows[0]["unit"])
     yield Fact("Used", f"{number(_total(rows, 'usage'))} {unit}", _span(rows))
-    whole = [row for row in rows if not row["partial"]]
-    if whole and (total := _total(whole, "usage")) is not None:
-        yield Fact(
-            "On an average day", f"{number(_mean(total, len(whole)))} {unit}", f"of {_days(len(whole))} seen whole"
+    over = [row for row in rows if not row["partial"]]
+    whole = [row for row in over if row["coverage"] == 1]
+    if over and (total := _total(whole or over, "usage")) is not None:
+        note = (
+            f"of {_days(len(whole))} seen whole" if whole else f"of {_days(len(over))} that are over, none seen whole"
         )
+        yield Fact("On an average day", f"{number(_mean(total, len(whole or over)))} {unit}", note)
     if len(rows) > 1 and (top := _busiest(rows)) is not None:
         yield Fact("Busiest day", f"{number(top['usage'])} {unit}", str(top["day"]))
     observed = _observed(rows)
@@ -108,9 +110,9 @@ def _sentences(rows: Sequence[Row]) -> str:
     unsure = [row for row in rows if row["lower"] != row["upper"]]
     if unsure:
         said.append(f"{_of(len(unsure), len(rows))} not known to the unit; the table has what each can have been.")
-    unseen = [row for row in rows if not row["coverage"]]
+    unseen = [row for row in rows if not row["coverage"] and not row["snapshots"] and not row["partial"]]
     if unseen:
-        said.append(f"{_of(len(unseen), len(rows))} not observed at all: usage there is the gap's, spread evenly.")
+        said.append(f"{_of(len(unseen), len(rows))} not observed at all: {PLACED}.")
     for key, what in (("resets", "reset"), ("corrections", "correction"), ("held", "undecided fall")):
         count = _count(rows, key)
         if count:

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from collector.errors import CollectorError
 from reports.charts.palette import DARK, LIGHT, Palette
 from reports.document import Document
+from reports.formats.inert import unbroken
 from reports.formats.pages import PageView, page_of
 from reports.formats.wording import NOTHING
 
@@ -53,7 +54,6 @@ def pieces(page: PageView, *, style: str, on_paper: bool) -> Iterable[str]:
         "style": style,
         "on_paper": on_paper,
         "nothing": NOTHING,
-        "drawn": any(one.picture for one in page.charts),
     }
     return _environment().get_template("page.html.jinja").generate(values)
 
@@ -66,9 +66,15 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     made.filters["as_svg"] = _as_svg
     return made
+
+
+def _shown(value: object) -> object:
+    """Return what stands on the page for a value: text unbroken, markup of our own as it is."""
+    return unbroken(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache

@@ -6,6 +6,7 @@ Parquet keep text whole.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 CELL = 300
@@ -13,6 +14,7 @@ CELL = 300
 PROSE = 4000
 """Characters of a sentence that people are shown."""
 
+_PERCENT = re.compile(r"(?<=[0-9]) %")
 # Controls, format characters such as U+202E, halves of pairs, private and unassigned ones, and the two line breaks.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -31,6 +33,11 @@ def visible(text: str, limit: int | None = CELL) -> str:
 
 def _named(one: str) -> str:
     return f"⟨U+{ord(one):04X}⟩" if unicodedata.category(one) in _UNSEEN else one
+
+
+def unbroken(text: str) -> str:
+    """Return ``text`` with figures kept on one line with their ``%``, for pages that break lines."""
+    return _PERCENT.sub("\u00a0%", text)
 
 
 def encodable(text: str) -> str:

@@ -99,11 +99,13 @@ def _line(cells: Iterable[str], out: io.TextIOWrapper) -> None:
 
 
 def inert(text: str) -> str:
-    """Return ``text`` on one line, escaped so that Markdown shows it as it is."""
-    shown = visible(text, PROSE).strip()
-    if _LINKED.search(shown):
-        return _code(shown)
-    return _BEGINNING.sub(r"\1\\", _MARKUP.sub(r"\\\1", shown))
+    """Return ``text`` on one line, escaped so that Markdown shows it as it is.
+
+    A word that would become a link is put into a code span; the others stay words.
+    """
+    words = visible(text, PROSE).split(" ")
+    shown = " ".join(_code(one) if _LINKED.search(one) else _MARKUP.sub(r"\\\1", one) for one in words).strip()
+    return _BEGINNING.sub(r"\1\\", shown)
 
 
 def _code(text: str) -> str:

@@ -25,14 +25,17 @@ if TYPE_CHECKING:
 _AT_ONCE = 8_000
 _EXACT = frozenset({Kind.QUANTITY, Kind.COUNT, Kind.MONEY})
 _LIMIT = 2**63
-_DIGITS = 38, 76  # of decimal128 and decimal256
+# Digits in all and after the point: the first that holds a column's numbers. One for nearly all data, so that files of
+# different months have the same columns.
+_DECIMALS = (38, 12), (76, 12), (76, 38)
 
 
 def write_parquet(document: Document, out: BinaryIO) -> None:
     """Write ``document.records``: one column for each of theirs, its name the key.
 
-    Whole quantities are int64, others and those beyond it decimal, money is decimal, days are date32, instants
-    timestamp[us, UTC]; rates, shares and seconds float64. The file's metadata name the report and when it was made.
+    Whole quantities are int64, others and those beyond it decimal like money, with 12 places unless a number has more
+    digits than that holds; days are date32, instants timestamp[us, UTC]; rates, shares and seconds float64. The file's
+    metadata name the report and when it was made.
     """
     import pyarrow.parquet as pq  # noqa: PLC0415 - optional, and slow to load
 
@@ -108,12 +111,12 @@ class _Span:
     def type(self, column: Column) -> pa.DataType:
         import pyarrow as pa  # noqa: PLC0415 - as above
 
-        digits = self.whole + self.places
         if column.kind is not Kind.MONEY and not self.places and not self.beyond:
             return pa.int64()
-        if digits <= _DIGITS[0]:
-            return pa.decimal128(_DIGITS[0], self.places)
-        return pa.decimal256(_DIGITS[1], self.places) if digits <= _DIGITS[1] else pa.string()
+        for digits, places in _DECIMALS:
+            if self.places <= places and self.whole <= digits - places:
+                return pa.decimal128(digits, places) if digits == _DECIMALS[0][0] else pa.decimal256(digits, places)
+        return pa.string()
 
 
 def _batches(records: Table, spans: dict[str, _Span], schema: pa.Schema) -> Iterator[pa.RecordBatch]:

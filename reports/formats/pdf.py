@@ -10,7 +10,7 @@ from collector.errors import CollectorError
 from reports.document import Document
 from reports.formats.html import paper_page
 
-MOST_ROWS = 2_000
+MOST_ROWS = 400
 """Rows of one table that a PDF shows."""
 _TALKATIVE = ("weasyprint", "fontTools")
 

@@ -37,5 +37,11 @@ def more_rows(shown: int, total: int) -> str:
     """Return the sentence below a table of which only the first rows are shown."""
     return (
         f"The first {shown:,} of {total:,} rows; {total - shown:,} more are not shown here. "
-        "CSV, JSON, XLSX and Parquet hold all of them."
+        "XLSX and Markdown hold all of them; CSV, JSON and Parquet hold the report's own rows."
     )
+
+
+def long_figures(charts: int, rows: int) -> str:
+    """Return the sentence about charts whose figures are too many for paper."""
+    of = "one chart, which has" if charts == 1 else f"{charts:,} charts, which have"
+    return f"The figures of {of} more than {rows:,} rows, are left out here; HTML, Markdown and XLSX hold them."

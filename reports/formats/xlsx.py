@@ -6,7 +6,9 @@ the next one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC
 from itertools import chain
 from typing import BinaryIO
@@ -14,12 +16,12 @@ from typing import BinaryIO
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from reports.document import Chart, Document, Fact, Table, Tone
+from reports.document import Chart, Document, Fact, Section, Table, Tone
 from reports.formats.cells import words
 from reports.formats.wording import MADE, NOTHING, TONES
 from reports.formats.xlsx_cells import Cells, header, sheet_text
 from reports.formats.xlsx_charts import add_chart
-from reports.formats.xlsx_names import SheetNames
+from reports.formats.xlsx_names import LONGEST, SheetNames
 from reports.rendering import Row
 from reports.tables import moment
 
@@ -54,25 +56,45 @@ def write_xlsx(document: Document, out: BinaryIO, most_rows: int = MOST_ROWS) ->
         )
         writer = _Book(book, most_rows)
         writer.summary(document)
-        for table, chart in _tables(document):
-            writer.table(table, chart)
+        for one in _tables(document):
+            writer.table(one)
+        writer.index(document)
 
 
-def _tables(document: Document) -> Iterator[tuple[Table, Chart | None]]:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A table in its part of the document; ``of`` names its sheet where the table's title alone would not."""
+
+    table: Table
+    chart: Chart | None = None
+    part: str = ""
+    of: str = ""
+
+
+def _tables(document: Document) -> Iterator[_Part]:
     """Yield the records, then what the sections hold; a table that stands in several places comes once."""
-    seen = {id(document.records)}
-    yield document.records, None
-    for block in (one for section in document.sections for one in section.blocks):
-        table, chart = (block.table, block) if isinstance(block, Chart) else (block, None)
+    seen, part = {id(document.records)}, ""
+    titles = Counter([document.records.title, *(table.title for _, table, _ in _blocks(document))])
+    yield _Part(document.records)
+    for section, table, chart in _blocks(document):
+        part = section.title if section.level == 2 else part
         if id(table) not in seen:
             seen.add(id(table))
-            yield table, chart
+            alone = titles[table.title] == 1 and len(table.title) <= LONGEST
+            yield _Part(table, chart, part, "" if alone else part)
+
+
+def _blocks(document: Document) -> Iterator[tuple[Section, Table, Chart | None]]:
+    for section in document.sections:
+        for block in section.blocks:
+            yield (section, block.table, block) if isinstance(block, Chart) else (section, block, None)
 
 
 class _Book:
     def __init__(self, book: Workbook, most_rows: int) -> None:
         self._book, self._most = book, most_rows
         self._cells, self._names = Cells(book), SheetNames()
+        self._made: list[tuple[str, _Part]] = []
 
     def summary(self, document: Document) -> None:
         sheet = self._book.add_worksheet(self._names.name("Summary"))
@@ -87,9 +109,21 @@ class _Book:
             if section.facts or section.paragraphs:
                 sheet.write_string(row, 0, sheet_text(section.title), self._cells.bold)
                 row = self._lines(sheet, row + 1, section.facts, section.paragraphs)
-        for line in (*document.footer, MADE.format(moment(document.made_at))):
-            sheet.write_string(row, 0, sheet_text(line))
+        self._summary, self._row = sheet, row
+
+    def index(self, document: Document) -> None:
+        """End the summary: the sheets with links to them, and how the report was made."""
+        sheet, row = self._summary, self._row
+        sheet.write_string(row, 0, "Sheets", self._cells.bold)
+        for name, one in self._made:
             row += 1
+            # Within the book, and ours: a name of a sheet holds no quote and no exclamation that would end it.
+            sheet.write_url(row, 0, f"internal:'{name}'!A1", string=name)
+            sheet.write_string(row, 1, sheet_text(" – ".join(filter(None, (one.part, one.table.title)))))
+        row += 1
+        for line in (*document.footer, MADE.format(moment(document.made_at))):
+            row += 1
+            sheet.write_string(row, 0, sheet_text(line))
         _fit_to_paper(sheet)
 
     def _lines(self, sheet: Worksheet, row: int, facts: tuple[Fact, ...], sentences: tuple[str, ...]) -> int:
@@ -106,12 +140,16 @@ class _Book:
             row += 1
         return row + 1
 
-    def table(self, table: Table, chart: Chart | None) -> None:
+    def table(self, part: _Part) -> None:
+        """Write a table, in as many sheets as it needs."""
+        table, chart = part.table, part.chart
         rows = iter(table.rows)
         first = next(rows, None)
         left = iter(()) if first is None else chain([first], rows)
         while True:
-            sheet = self._book.add_worksheet(self._names.name(table.title))
+            name = self._names.name(table.title, part.of)
+            sheet = self._book.add_worksheet(name)
+            self._made.append((name, part))
             written, following = self._rows(sheet, table, left)
             if chart is not None and written:
                 add_chart(self._book, sheet, chart, written)

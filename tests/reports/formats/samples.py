@@ -127,6 +127,58 @@ def sample() -> Document:
     )
 
 
+def several_meters() -> Document:
+    """Return a document that says the same of three meters, in charts and tables of the same titles."""
+    rows = day_rows()
+    return Document(
+        name="daily",
+        title="Usage by day",
+        subtitle="2 accounts",
+        made_at=MADE_AT,
+        records=Table("daily", "Usage by day", DAY_COLUMNS, rows),
+        sections=tuple(
+            Section(
+                f"meter_{place}",
+                title,
+                facts=(Fact("Used", "46,095"),) * 4,
+                blocks=(
+                    daily_usage(rows, name=f"meter_{place}", title="Used each day", unit="credits"),
+                    Table(f"days_{place}", "By day", DAY_COLUMNS[1:4], list(rows)),
+                ),
+            )
+            for place, title in enumerate(("nellie-prod · credits", "nellie-prod · requests", "nected-staging"), 1)
+        ),
+    )
+
+
+def wide(rows: int = 24) -> Document:
+    """Return a document with the widest tables there are: long and hostile identifiers, enormous figures."""
+    columns = (
+        Column("account", "Account"),
+        Column("request_id", "Request"),
+        *(Column(f"at_{number}", "Last seen at", Kind.INSTANT) for number in range(4)),
+        *(Column(f"used_{number}", "Credits unexplained", Kind.QUANTITY) for number in range(5)),
+        Column("nothing", "Nothing"),
+        Column("why", "Why"),
+    )
+    found: list[Row] = [
+        {
+            "account": "nellie-prod",
+            "request_id": "W" * 300 if number % 7 == 0 else f"{number:08}-85a8-4f6c-9a51-f0c94c0abc12",
+            **{f"at_{one}": MADE_AT + timedelta(seconds=number) for one in range(4)},
+            **{f"used_{one}": 2**63 - number for one in range(5)},
+            "nothing": None,
+            "why": "nothing was used; a usual Wednesday uses 7,592",
+        }
+        for number in range(rows)
+    ]
+    table = Table("wide", "Wide", columns, found)
+    narrower = Table("narrower", "Narrower", columns[:5], found[:9])
+    blocks = (daily_usage(day_rows(61), name="drawn", title="Used each day", unit="credits"), narrower)
+    sections = (Section("wide", "Wide", blocks=(table,)), Section("narrower", "Narrower", blocks=blocks))
+    return Document("wide", "Wide", "all", MADE_AT, table, sections=sections)
+
+
 def stream(count: int) -> Iterator[Row]:
     """Yield ``count`` request records."""
     for number in range(count):

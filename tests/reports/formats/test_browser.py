@@ -16,7 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from reports.formats.html import write_html
-from tests.reports.formats.samples import sample
+from tests.reports.formats.samples import sample, several_meters
 
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -92,10 +92,37 @@ def test_page_never_scrolls_sideways(seen: tuple[Page, list[str]]) -> None:
 def test_no_rule_of_accessibility_is_broken(seen: tuple[Page, list[str]]) -> None:
     page, _ = seen
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
-    found = Axe().run(
-        page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-    )
-    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found.response["violations"]] == []
+    assert broken(page) == []
+
+
+def broken(page: Page) -> list[tuple[str, str]]:
+    """Return what axe-core holds against a page by any of its rules, and what it could not decide.
+
+    It cannot tell what a text inside of a picture stands on; ``test_html`` holds all colours against each other.
+    """
+    found = Axe().run(page).response
+    undecided = [one for one in found["incomplete"] if one["id"] != "color-contrast"]
+    return [(one["id"], one["nodes"][0]["html"][:200]) for one in (*found["violations"], *undecided)]
+
+
+def test_several_meters_break_no_rule_either(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    with path.open("wb") as out:
+        write_html(several_meters(), out)
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    assert broken(page) == []
+    page.close()
+
+
+@pytest.mark.parametrize("seen", ["phone-light", "desk-light"], indirect=True)
+def test_one_picture_of_a_chart_is_shown_and_its_words_are_legible(seen: tuple[Page, list[str]]) -> None:
+    page, _ = seen
+    shown = "all.filter(one => one.getBoundingClientRect().width)"
+    measure = f"all => {shown}.map(one => [one.getBoundingClientRect().right, one.getScreenCTM().a])"
+    ((right, scale),) = page.eval_on_selector_all("figure svg", measure)
+    assert right <= page.evaluate("innerWidth")
+    assert 12 * scale >= 10
 
 
 def test_chart_follows_the_theme(browser: Browser, file: Path) -> None:

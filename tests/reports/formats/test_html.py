@@ -30,6 +30,11 @@ def test_page_forbids_itself_everything_but_its_own_style(text: str) -> None:
     assert "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\"" in text
 
 
+def test_a_figure_stays_on_one_line_with_its_percent_sign(text: str) -> None:
+    assert "98.7\u00a0%" in text
+    assert not re.search(r"[0-9] %", re.sub(r"<style.*?</style>|<svg.*?</svg>", "", text, flags=re.DOTALL))
+
+
 @pytest.mark.parametrize("tag", ["<script", "<img", "<link", "<iframe", "<object", "<base", "<form"])
 def test_page_holds_nothing_that_loads_or_runs(tag: str, text: str) -> None:
     assert tag not in text.lower()
@@ -43,7 +48,7 @@ def test_tones_are_words_as_well(text: str) -> None:
 
 def test_chart_has_its_table_beside_it(text: str) -> None:
     figure = text[text.index("<figure") : text.index("</figure>")]
-    assert figure.count("<svg") == 1
+    assert figure.count("<svg") == 2  # for the desk and for the phone
     assert figure.count("<tr>") == 31
 
 

@@ -32,7 +32,9 @@ def text() -> str:
         ("1. item", "1\\. item"),
         ("&lt;", "\\&lt;"),
         ("https://example.com", "` https://example.com `"),
-        ("a@example.com ``x", "``` a@example.com ``x ```"),
+        ("a@example.com ``x", "` a@example.com ` \\`\\`x"),
+        ("a@b``x *y*", "``` a@b``x ``` \\*y\\*"),
+        ("of 3 requests see https://x.test *now*", "of 3 requests see ` https://x.test ` \\*now\\*"),
         ("www.example.com|x", "` www.example.com\\|x `"),
     ],
 )

@@ -8,8 +8,9 @@ import re
 import pypdfium2 as pdfium
 import pytest
 
-from reports.formats.pdf import write_pdf
-from tests.reports.formats.samples import day_rows, empty, sample
+from reports.formats.pages import TableView, page_of
+from reports.formats.pdf import MOST_ROWS, write_pdf
+from tests.reports.formats.samples import day_rows, empty, sample, wide
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +39,46 @@ def test_figures_are_those_of_the_rows(pages: list[str]) -> None:
         assert re.search(rf"{row['day']}\s+{row['usage']:,}\s+{row['lower']:,}\s", text)
 
 
-def test_charts_have_their_figures_at_the_end(pages: list[str]) -> None:
-    assert any("The figures of the charts" in page for page in pages[1:])
+def test_figures_of_a_chart_stand_once(pages: list[str]) -> None:
+    assert not any("The figures of the charts" in page for page in pages)
+    assert "\n".join(pages).count("2026-10-07") == 1
+
+
+@pytest.fixture(scope="module")
+def widest() -> pdfium.PdfDocument:
+    out = io.BytesIO()
+    write_pdf(wide(), out)
+    return pdfium.PdfDocument(out.getvalue())
+
+
+def test_nothing_runs_off_a_page(widest: pdfium.PdfDocument) -> None:
+    outside = []
+    for page in widest:
+        width, height = page.get_size()
+        text = page.get_textpage()
+        seen = [text.get_rect(place) for place in range(text.count_rects())]
+        outside += [one for one in seen if min(one) < 0 or one[2] > width or one[3] > height]
+    assert outside == []
+
+
+def test_wide_table_lies_across_and_others_stand(widest: pdfium.PdfDocument) -> None:
+    across = [width > height for width, height in (page.get_size() for page in widest)]
+    assert (across[0], across[-1]) == (True, False)
+
+
+def test_no_column_is_lost(widest: pdfium.PdfDocument) -> None:
+    text = re.sub(r"\s", "", "".join(page.get_textpage().get_text_range() for page in widest))
+    assert text.count(str(f"{2**63 - 23:,}")) == 5
+    assert "Account:nellie-prod" in text
+    assert "Emptyineveryrowshown–Nothing." in text
+
+
+def test_long_table_and_long_figures_are_cut_and_say_so() -> None:
+    found = page_of(wide(450), most_rows=MOST_ROWS, on_paper=True)
+    (table,) = found.sections[0].blocks
+    assert isinstance(table, TableView)
+    assert table.more.startswith("The first 400 of 450 rows; 50 more are not shown here.")
+    assert found.left_out.startswith("The figures of one chart, which has more than 60 rows, are left out here")
 
 
 def test_first_page_is_not_blank(raw: bytes) -> None:

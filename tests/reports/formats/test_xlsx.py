@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
+from collections.abc import Iterable
 from datetime import datetime
 
 import pytest
@@ -12,7 +14,18 @@ from openpyxl import Workbook, load_workbook
 from reports.document import Column, Document, Kind, Table
 from reports.formats.xlsx import write_xlsx
 from reports.formats.xlsx_names import SheetNames
-from tests.reports.formats.samples import EXACT, HOSTILE, LONG, MADE_AT, day_rows, empty, sample, stream, streamed
+from tests.reports.formats.samples import (
+    EXACT,
+    HOSTILE,
+    LONG,
+    MADE_AT,
+    day_rows,
+    empty,
+    sample,
+    several_meters,
+    stream,
+    streamed,
+)
 
 
 def written(document: Document, most_rows: int = 1_048_576) -> bytes:
@@ -78,14 +91,36 @@ def test_instants_are_told_to_be_utc(book: Workbook) -> None:
     assert sheet.cell(2 + len(HOSTILE), 4).value == MADE_AT.replace(tzinfo=None)
 
 
-def test_nothing_is_a_formula_or_a_link(raw: bytes, book: Workbook) -> None:
+def test_nothing_is_a_formula_or_a_link_to_elsewhere(raw: bytes, book: Workbook) -> None:
     kinds = {cell.data_type for sheet in book.worksheets for row in sheet.iter_rows() for cell in row}
     assert kinds <= {"s", "n", "d", "b", "inlineStr"}
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         sheets = [archive.read(name) for name in archive.namelist() if name.startswith("xl/worksheets/sheet")]
         links = [name for name in archive.namelist() if name.endswith(".rels") and b'"External"' in archive.read(name)]
-    assert [one for one in sheets if b"<f>" in one or b"hyperlink" in one] == []
+    assert [one for one in sheets if b"<f>" in one or b"r:id" in one.replace(b"drawing r:id", b"")] == []
+    assert all(
+        re.fullmatch(rb'<hyperlink ref="A\d+" location="[^"]+" display="[^"]+"/>', one) for one in _links(sheets)
+    )
     assert links == []
+
+
+def _links(sheets: Iterable[bytes]) -> list[bytes]:
+    return [one for sheet in sheets for one in re.findall(rb"<hyperlink [^>]*>", sheet)]
+
+
+def test_summary_leads_to_every_sheet(book: Workbook) -> None:
+    found = [(row[0].value, row[0].hyperlink.location) for row in book["Summary"].iter_rows() if row[0].hyperlink]
+    assert found == [(sheet.title, f"'{sheet.title}'!A1") for sheet in book.worksheets[1:]]
+
+
+def test_sheets_of_several_meters_can_be_told_apart() -> None:
+    book = read(written(several_meters()))
+    assert book.sheetnames == [
+        "Summary", "Usage by day",
+        "nellie-pr credits Used each day", "nellie-prod credits By day",
+        "nellie-p requests Used each day", "nellie-prod requests By day",
+        "nected-staging Used each day", "nected-staging By day",
+    ]  # fmt: skip
 
 
 def test_long_text_is_cut_at_what_a_cell_holds_and_says_so(book: Workbook) -> None:
