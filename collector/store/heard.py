@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from collector.domain.instants import instant_of
 from collector.store import schema
+from collector.store.reading import meters
 from collector.store.rows import any_text_of
 
 _newest = schema.poll.alias("newest")
@@ -27,6 +28,14 @@ def heard_since(connection: Connection, ends: Mapping[str, datetime], *, good: b
         .where(poll.c.id == newest.correlate(account).scalar_subquery())
     )
     return {row.name for row in connection.execute(statement) if row.finished_at >= ends[row.name]}
+
+
+def known_since(connection: Connection, ends: Mapping[str, datetime]) -> set[str]:
+    """Return the accounts whose meters all have a value, polled or imported, at or after the instant in ``ends``."""
+    last: dict[str, int] = {}
+    for row in meters(connection, list(ends)):
+        last[row.account] = min(row.last_at, last.get(row.account, row.last_at))
+    return {name for name, at in last.items() if instant_of(at) >= ends[name]}
 
 
 def history_begins(connection: Connection, accounts: Sequence[str]) -> datetime | None:

@@ -21,7 +21,7 @@ from collector.store.deliveries import (
     reopen,
 )
 from collector.store.engine import Database
-from collector.store.heard import heard_since, history_begins
+from collector.store.heard import heard_since, history_begins, known_since
 from collector.store.report_runs import (
     ClaimedRun,
     NewDelivery,
@@ -37,6 +37,8 @@ from collector.store.report_runs import (
     recorded_runs,
 )
 from collector.store.revision import HEAD, migrations_folder, upgrade
+from tests.store.conftest import METERS
+from tests.store.importer import import_facts, owner_of
 
 if TYPE_CHECKING:
     from tests.store.conftest import Desk
@@ -213,6 +215,19 @@ class TestHistory:
             assert heard_since(connection, {name: desk.at(0)}) == {name}
             assert heard_since(connection, {name: desk.at(1)}) == set()
             assert heard_since(connection, {"nobody": desk.at(0)}) == set()
+
+    def test_account_is_known_of_as_far_as_all_of_its_meters_are_imported(self, make_desk: Callable[..., Desk]) -> None:
+        desk = make_desk()
+        owner = owner_of(desk.account, METERS)
+        ends = {desk.account.name: desk.at(600)}
+        facts = [("credits", desk.micros(at), at) for at in (0, 700)]
+        import_facts(desk.database, owner, [*facts, ("requests", desk.micros(500), 1)])
+        with desk.database.read() as connection:
+            assert known_since(connection, ends) == set()
+        import_facts(desk.database, owner, [("requests", desk.micros(600), 1)])
+        with desk.database.read() as connection:
+            assert known_since(connection, ends) == {desk.account.name}
+            assert heard_since(connection, ends) == set()
 
     def test_history_begins_with_the_first_value(self, make_desk: Callable[..., Desk]) -> None:
         desk = make_desk()

@@ -34,7 +34,7 @@ from collector.domain.calendar import day_of, start_of_day
 from collector.errors import CollectorError
 from collector.store.deliveries import unfinished_deliveries
 from collector.store.engine import Database
-from collector.store.heard import heard_since
+from collector.store.heard import heard_since, known_since
 from collector.store.report_runs import (
     ClaimedRun,
     NewDelivery,
@@ -80,9 +80,10 @@ def ends_of(bench: Bench, report: ReportSettings, run: PlannedRun) -> dict[str, 
 
 
 def without_data(bench: Bench, report: ReportSettings, run: PlannedRun) -> list[str]:
-    """Return the accounts of which no good poll was made since the period's end."""
+    """Return the accounts of which nothing is known since the period's end: neither a good poll nor imported values."""
+    ends = ends_of(bench, report, run)
     with bench.database.read() as connection:
-        heard = heard_since(connection, ends_of(bench, report, run))
+        heard = heard_since(connection, ends) | known_since(connection, ends)
     return [name for name in report.accounts if name not in heard]
 
 
