@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -127,7 +128,18 @@ class Renderer:
 
 
 def charts_of(document: Document) -> list[Chart]:
-    """Return the charts of a document in reading order."""
+    """Return the charts of a document: the first one of each section, then the second of each, and so on.
+
+    So the first few tell of every meter. Where several sections have charts, each is titled with its section too.
+    """
     from reports.document import Chart
 
-    return [block for section in document.sections for block in section.blocks if isinstance(block, Chart)]
+    drawn = [
+        (section.title, charts)
+        for section in document.sections
+        if (charts := [block for block in section.blocks if isinstance(block, Chart)])
+    ]
+    if len(drawn) == 1:
+        return drawn[0][1]
+    titled = [[replace(one, title=f"{title}: {one.title}") for one in charts] for title, charts in drawn]
+    return [chart for rank in zip_longest(*titled) for chart in rank if chart is not None]
