@@ -80,7 +80,9 @@ def _text(details: ErrorDetails, path: SettingPath) -> str:
         case "missing":
             text = "is required"
         case "list_type":
-            text = f"must be a list: write {header((*generic(ConfigFile, path), EACH))}, with two brackets"
+            text = _no_list(path)
+        case "too_short":
+            text = "must not be empty; leave the line out for the default"
         case "model_type" | "dict_type":
             text = f"must be a table, as under {header(generic(ConfigFile, path))}"
         case "bool_type":
@@ -88,6 +90,13 @@ def _text(details: ErrorDetails, path: SettingPath) -> str:
         case _:
             text = f"is not valid: {details['msg']}"
     return text
+
+
+def _no_list(path: SettingPath) -> str:
+    entry = (*generic(ConfigFile, path), EACH)
+    if names_in(ConfigFile, entry):
+        return f"must be a list: write {header(entry)}, with two brackets"
+    return 'must be a list in brackets, such as ["one", "two"]'
 
 
 def _unknown(path: SettingPath) -> str:

@@ -120,6 +120,8 @@ def test_cron_says_what_a_report_is_about(loaded: Loaded, cron: str, about: Abou
         (report('to = [{ env = "A" }, { env = "A" }]'), "names one of them twice"),
         (report() + '\n[[reports]]\nname = "r"\nreport = "burn"\nschedule = { every = "day" }', "must be unique"),
         (ACCOUNTS + '[[reports]]\nname = "R!"\nreport = "burn"\nschedule = { every = "day" }', "a-z, 0-9"),
+        (report("formats = []"), "formats must not be empty; leave the line out for the default"),
+        (report('accounts = "a"'), 'accounts must be a list in brackets, such as ["one", "two"]'),
     ],
 )
 def test_fault_is_told_with_its_place(refused: Refused, text: str, message: str) -> None:
