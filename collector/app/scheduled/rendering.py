@@ -56,6 +56,9 @@ def require_extras(report: ReportSettings) -> None:
             )
 
 
+_PART = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """A chart as a PNG."""
@@ -128,18 +131,20 @@ class Renderer:
 
 
 def charts_of(document: Document) -> list[Chart]:
-    """Return the charts of a document: the first one of each section, then the second of each, and so on.
+    """Return the charts of a document: the first one of each part, then the second of each, and so on.
 
-    So the first few tell of every meter. Where several sections have charts, each is titled with its section too.
+    So the first few tell of every meter. Where several parts have charts, each is titled with its part too.
     """
     from reports.document import Chart
 
-    drawn = [
-        (section.title, charts)
-        for section in document.sections
-        if (charts := [block for block in section.blocks if isinstance(block, Chart)])
-    ]
-    if len(drawn) == 1:
-        return drawn[0][1]
-    titled = [[replace(one, title=f"{title}: {one.title}") for one in charts] for title, charts in drawn]
+    parts: dict[str, list[Chart]] = {}
+    title = document.title
+    for section in document.sections:
+        title = section.title if section.level == _PART else title
+        charts = [block for block in section.blocks if isinstance(block, Chart)]
+        if charts:
+            parts.setdefault(title, []).extend(charts)
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    titled = [[replace(one, title=f"{part}: {one.title}") for one in charts] for part, charts in parts.items()]
     return [chart for rank in zip_longest(*titled) for chart in rank if chart is not None]

@@ -23,6 +23,13 @@ def test_charts_of_one_section_stand_as_they_are() -> None:
     assert [one.title for one in found] == ["one", "two"]
 
 
+def test_sections_of_a_part_are_titled_with_the_part() -> None:
+    below = Section("b", "How does it compare?", level=3, blocks=(chart("two"),))
+    other = Section("c", "nellie", blocks=(chart("three"),))
+    found = charts_of(document(Section("a", "nected", blocks=(chart("one"),)), below, other))
+    assert [one.title for one in found] == ["nected: one", "nellie: three", "nected: two"]
+
+
 def test_every_section_is_shown_before_any_a_second_time_and_is_named() -> None:
     first = Section("a", "nected", blocks=(chart("one"), chart("two")))
     found = charts_of(document(first, Section("b", "nellie", blocks=(chart("three"),))))
