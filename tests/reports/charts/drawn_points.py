@@ -23,10 +23,11 @@ def points(chart: Chart, *keys: str, layer: dict[str, Any] | None = None) -> lis
 
 def texts(chart: Chart) -> set[str]:
     """Return every text that stands in the picture, its key included."""
-    return set(_said(chart))
+    return set(words(chart))
 
 
-def _said(chart: Chart) -> Iterator[str]:
+def words(chart: Chart) -> Iterator[str]:
+    """Yield every text that stands in the picture, as often as it stands there."""
     spec: dict[str, Any] = chart.draw(LIGHT).to_dict()
     for one in spec["layer"]:
         field = one["encoding"].get("text", {}).get("field")
