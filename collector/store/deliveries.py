@@ -19,11 +19,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, func, literal, or_, select, true, update
 
 from collector.errors import LeaseLostError
 from collector.store import schema
 from collector.store.engine import Database
+from collector.store.outbox_leases import claim_first
 from collector.store.report_runs import is_due, is_free, is_held
 from collector.store.rows import any_text_of
 from collector.store.types import Instant
@@ -80,35 +81,25 @@ def claim_delivery(
     database: Database, reports: Sequence[str], owner: str, now: datetime, until: datetime, period: str | None = None
 ) -> ClaimedDelivery | None:
     """Take the lease of the delivery that is due longest, of ``reports`` and of one ``period`` if given, or None."""
-    with database.read() as connection:
-        due = (
-            select(_delivery.c.report, _delivery.c.period, _delivery.c.target)
-            .where(
-                any_text_of(connection, _delivery.c.report, list(reports)),
-                _delivery.c.finished_at.is_(None),
-                is_due(_delivery, now) if period is None else _delivery.c.period == period,
-                is_free(_delivery, now),
-            )
-            .order_by(_delivery.c.not_before, _delivery.c.report, _delivery.c.period, _delivery.c.target)
-            .limit(1)
-        )
-        if connection.execute(due).one_or_none() is None:
-            return None  # as nearly always: polls must not queue behind a writer that has nothing to write
-    with database.write() as connection:
-        found = connection.execute(due.with_for_update(skip_locked=True)).one_or_none()
-        if found is None:
-            return None
-        row = connection.execute(
-            update(_delivery)
-            .where(*(_delivery.c[key] == getattr(found, key) for key in ("report", "period", "target")))
-            .values(
-                state=DeliveryState.SENDING.value,
-                lease_owner=owner,
-                lease_until=until,
-                tried_since=func.coalesce(_delivery.c.tried_since, literal(now, Instant)),
-            )
-            .returning(*_delivery.c)
-        ).one()
+
+    def due(connection: Connection) -> list[ColumnElement[bool]]:
+        return [
+            any_text_of(connection, _delivery.c.report, list(reports)),
+            _delivery.c.finished_at.is_(None),
+            is_due(_delivery, now) if period is None else _delivery.c.period == period,
+            is_free(_delivery, now),
+        ]
+
+    order = _delivery.c.not_before, *_delivery.primary_key.columns
+    lease = {
+        "state": DeliveryState.SENDING.value,
+        "lease_owner": owner,
+        "lease_until": until,
+        "tried_since": func.coalesce(_delivery.c.tried_since, literal(now, Instant)),
+    }
+    row = claim_first(database, _delivery, due, order, lease)
+    if row is None:
+        return None
     reached = frozenset(json.loads(row.reached))
     return ClaimedDelivery(
         row.report, row.period, row.target, row.message_id, row.attempts, reached, row.tried_since, owner, until

@@ -22,6 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from collector.errors import LeaseLostError
 from collector.store import schema
 from collector.store.engine import Database
+from collector.store.outbox_leases import claim_first
 from collector.store.rows import any_text_of
 
 _run = schema.report_run
@@ -124,30 +125,19 @@ def claim_run(
 
     A run that was made is not claimed again.
     """
-    with database.read() as connection:
-        due = (
-            select(_run.c.report, _run.c.period)
-            .where(
-                any_text_of(connection, _run.c.report, list(reports)),
-                _run.c.made_at.is_(None),
-                and_(is_due(_run, now), _run.c.due_at <= now) if period is None else _run.c.period == period,
-                is_free(_run, now),
-            )
-            .order_by(_run.c.due_at, _run.c.report)
-            .limit(1)
-        )
-        if connection.execute(due).one_or_none() is None:
-            return None  # as nearly always: polls must not queue behind a writer that has nothing to write
-    with database.write() as connection:
-        found = connection.execute(due.with_for_update(skip_locked=True)).one_or_none()
-        if found is None:
-            return None
-        row = connection.execute(
-            update(_run)
-            .where(_run.c.report == found.report, _run.c.period == found.period)
-            .values(lease_owner=owner, lease_until=until)
-            .returning(*_run.c)
-        ).one()
+
+    def due(connection: Connection) -> list[ColumnElement[bool]]:
+        return [
+            any_text_of(connection, _run.c.report, list(reports)),
+            _run.c.made_at.is_(None),
+            and_(is_due(_run, now), _run.c.due_at <= now) if period is None else _run.c.period == period,
+            is_free(_run, now),
+        ]
+
+    lease = {"lease_owner": owner, "lease_until": until}
+    row = claim_first(database, _run, due, (_run.c.due_at, _run.c.report), lease)
+    if row is None:
+        return None
     planned = PlannedRun(row.period, row.period_start, row.period_end, row.due_at)
     return ClaimedRun(row.report, planned, row.attempts, owner, until)
 
