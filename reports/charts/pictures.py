@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from contextlib import nullcontext
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, cast
 
 # Only what Vega drew of our own specification is parsed, in memory, and it has no document type.
@@ -22,6 +21,7 @@ from reports.charts.frame import heading_of, narrow
 from reports.charts.palette import LIGHT, Palette
 from reports.charts.signs import HATCHED
 from reports.document import Chart
+from reports.extras import CHARTS, missing_package
 
 if TYPE_CHECKING:
     from reports.charts.drawn import AltairChart
@@ -52,7 +52,7 @@ _KEPT_OUT = (
 
 def available() -> bool:
     """Tell whether pictures can be made: whether the extra ``charts`` is installed."""
-    return all(find_spec(name) is not None for name in ("altair", "vl_convert"))
+    return missing_package(CHARTS) is None
 
 
 def titled(chart: Chart, palette: Palette = LIGHT) -> AltairChart:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import BinaryIO
 
 from collector.errors import UsageError
 from reports.document import Document
+from reports.extras import OF_FORMATS, missing_package
 from reports.formats.html import write_html
 from reports.formats.markdown import write_markdown
 from reports.formats.parquet import write_parquet
@@ -22,15 +22,6 @@ WRITERS = {
 }
 ENDINGS = {one: f".{one}" for one in WRITERS}
 """By format the ending of its files."""
-MEDIA = {
-    "md": "text/markdown; charset=utf-8",
-    "html": "text/html; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "parquet": "application/vnd.apache.parquet",
-    "pdf": "application/pdf",
-}
-"""By format its media type."""
-_EXTRAS = {"parquet": ("parquet", "pyarrow"), "pdf": ("pdf", "weasyprint")}
 
 
 def require_installed(format_: str) -> None:
@@ -41,8 +32,9 @@ def require_installed(format_: str) -> None:
     """
     if format_ not in WRITERS:
         raise UsageError(f"there is no format {format_!r} for a document (known: {', '.join(WRITERS)})")
-    extra, package = _EXTRAS.get(format_, ("", ""))
-    if package and find_spec(package) is None:
+    extra = OF_FORMATS.get(format_)
+    package = None if extra is None else missing_package(extra)
+    if package is not None:
         raise UsageError(
             f"{format_} needs {package}, which is not installed; `pip install 'usage-collector[{extra}]'` installs it"
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from collector.config import ReportFormat, ReportSettings
 from collector.domain.report_schedule import ReportKind
 from collector.errors import ConfigError
+from reports.extras import CHARTS, OF_FORMATS, missing_package
 
 if TYPE_CHECKING:
     from collector.store.engine import Database
@@ -34,13 +34,6 @@ MEDIA = {
 }
 
 
-_NEEDS = {
-    ReportFormat.PDF: ("pdf", ("weasyprint",)),
-    ReportFormat.PARQUET: ("parquet", ("pyarrow",)),
-    ReportFormat.PNG: ("charts", ("altair", "vl_convert")),
-}
-
-
 def require_extras(report: ReportSettings) -> None:
     """Make sure that every format of a report can be written here.
 
@@ -48,8 +41,8 @@ def require_extras(report: ReportSettings) -> None:
         ConfigError: One needs an extra that is not installed.
     """
     for format_ in report.formats:
-        extra, packages = _NEEDS.get(format_, ("", ()))
-        if any(find_spec(one) is None for one in packages):
+        extra = OF_FORMATS.get(format_.value)
+        if extra is not None and missing_package(extra) is not None:
             raise ConfigError(
                 f"report {report.name}: the format {format_} needs an extra that is not installed; "
                 f"`pip install 'usage-collector[{extra}]'` installs it"
@@ -122,7 +115,7 @@ class Renderer:
 
     def drawings(self, document: Document, most: int) -> Iterator[Drawing]:
         """Yield the first charts of a document; none where the extra ``charts`` is not installed."""
-        if any(find_spec(one) is None for one in _NEEDS[ReportFormat.PNG][1]):
+        if missing_package(CHARTS) is not None:
             return
         from reports.charts.pictures import png
 

@@ -151,7 +151,7 @@ class TestFormat:
     def test_without_its_extra_names_it_before_work_starts(
         self, form: str, package: str, known: Console, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("reports.formats.catalogue.find_spec", lambda _: None)
+        monkeypatch.setattr("reports.extras.find_spec", lambda _: None)
         (known.folder / "usage.db").unlink()
         done = known.run("report", "daily", "--output", f"daily.{form}")
         assert done.code == 2

@@ -10,7 +10,7 @@ import pytest
 
 from collector.app import daemon
 from collector.app.printing_reports import print_forsaken, print_run
-from collector.app.scheduled import folder, rendering
+from collector.app.scheduled import folder
 from collector.app.scheduled.by_hand import RunNow, run_now
 from collector.app.scheduled.listing import forsaken, listed
 from collector.app.wiring import load_settings
@@ -144,7 +144,7 @@ class TestFormats:
     ) -> None:
         desk = open_desk(f'{DAILY}formats = ["{format_}"]\n', START)
         daemon.scheduled_reports(desk.settings, desk.database, desk.clock, {})
-        monkeypatch.setattr(rendering, "find_spec", lambda _: None)
+        monkeypatch.setattr("reports.extras.find_spec", lambda _: None)
         with pytest.raises(ConfigError, match=rf"report r: the format {format_} needs .*usage-collector\[{extra}\]"):
             daemon.scheduled_reports(desk.settings, desk.database, desk.clock, {})
 
