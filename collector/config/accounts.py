@@ -12,6 +12,7 @@ from pathlib import Path
 from collector.config.addresses import is_loopback
 from collector.config.diagnosis import Fault
 from collector.config.durations import format_duration
+from collector.config.keyrings import KeyringEntry
 from collector.config.keys import KeySource
 from collector.config.model import LARGEST_QUANTITY, AccountTable, BillingTable, LifetimeQuota, MeterTable
 from collector.config.prices import price_faults, prices_of
@@ -78,6 +79,8 @@ def quickest_interval(poll_every: timedelta, base_url: str) -> timedelta:
 def _key_source(table: AccountTable, provider: Provider, located: Callable[[str], Path]) -> KeySource:
     if table.api_key is None:
         return KeySource(env=provider.key_env)
+    if table.api_key.keyring is not None:
+        return KeySource(entry=KeyringEntry(table.api_key.keyring, table.api_key.username or table.name))
     if table.api_key.file is None:
         return KeySource(env=table.api_key.env)
     return KeySource(file=located(table.api_key.file))
@@ -126,7 +129,12 @@ def _meter_faults(terms: MeterTable, where: SettingPath, meter: Meter, period: P
 
 
 def _terms(terms: MeterTable, meter: Meter, currency: str | None) -> MeterTerms:
-    return MeterTerms(quota=_quota(terms, meter), resets=terms.resets, prices=prices_of(terms, currency))
+    return MeterTerms(
+        quota=_quota(terms, meter),
+        resets=terms.resets,
+        prices=prices_of(terms, currency),
+        max_per_hour=terms.max_per_hour,
+    )
 
 
 def _quota(terms: MeterTable, meter: Meter) -> Quota | None:

@@ -13,6 +13,7 @@ Public: ``read_overrides``, ``Overrides``, ``strangers``, ``PREFIX``, ``CONFIG_V
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,9 @@ PREFIX = "COLLECTOR_"
 CONFIG_VARIABLE = "COLLECTOR_CONFIG"
 _FROM_FILE = "_FILE"
 _LONGEST_FILE = 64 * 1024 * 1024
+# What Kubernetes puts beside a service of the name, https://kubernetes.io/docs/concepts/services-networking/service/
+_OF_A_CLUSTER = re.compile(r".*_SERVICE_(HOST|PORT(_.*)?)", re.DOTALL)
+_TO_A_SERVICE = re.compile(r"(tcp|udp|sctp)://")
 
 
 class _Variables(ConfigFile, BaseSettings):
@@ -109,6 +113,9 @@ def strangers(environ: Mapping[str, str], key_variables: Iterable[str]) -> tuple
     others: list[str] = []
     for name in sorted(name for name in environ if name.startswith(PREFIX)):
         if name in known or name in key_variables:
+            continue
+        if _OF_A_CLUSTER.fullmatch(name) or _TO_A_SERVICE.match(environ[name]):
+            others.append(_shown(name))
             continue
         close = nearest(name.removeprefix(PREFIX), {other.removeprefix(PREFIX) for other in known}, closeness=0.8)
         if close or "__" in name:

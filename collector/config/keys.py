@@ -1,8 +1,8 @@
 """Where an account's key is kept, and reading it at the moment it is needed.
 
-The configuration names a place, never the key: an environment variable or a file. What is found there is checked
-before it can reach a header, because a key with a line break in it is a header of somebody else's choice, and a
-placeholder left over from a template is a refused poll. No message shows what was found.
+The configuration names a place, never the key: an environment variable, a file, or an entry of the system's keyring.
+What is found there is checked before it can reach a header, because a key with a line break in it is a header of
+somebody else's choice, and a placeholder left over from a template is a refused poll. No message shows what was found.
 
 Public: ``KeySource``, ``fault_of``.
 """
@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.config.keyrings import KeyringEntry
 from collector.config.private_files import read_private, without_line_end
 from collector.domain.secret import Secret
 from collector.errors import ConfigError
@@ -46,12 +47,15 @@ _FAULTS: tuple[tuple[Callable[[str], object], str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class KeySource:
-    """The place of a key: exactly one of an environment variable's name and a file's absolute path."""
+    """The place of a key: exactly one of a variable's name, a file's absolute path and an entry of the keyring."""
 
     env: str | None = None
     file: Path | None = None
+    entry: KeyringEntry | None = None
 
     def __str__(self) -> str:
+        if self.entry is not None:
+            return str(self.entry)
         return f"environment variable {self._shown_name}" if self.file is None else f"file {self.file}"
 
     @property
@@ -63,21 +67,26 @@ class KeySource:
         """Return the key that is kept there now.
 
         Raises:
-            ConfigError: There is none, it is empty or a placeholder, it cannot be sent in a header, or other users
-                can read its file.
+            ConfigError: There is none, it is empty or a placeholder, it cannot be sent in a header, other users
+                can read its file, or the keyring cannot be asked.
         """
-        key = self._from_environment(environ) if self.file is None else _from_file(self.file)
+        key = self._found(environ)
         fault = fault_of(key)
         if fault:
             raise ConfigError(f"the key in {self} {fault}")
         return Secret(key)
+
+    def _found(self, environ: Mapping[str, str]) -> str:
+        if self.entry is not None:
+            return without_line_end(self.entry.password())
+        return self._from_environment(environ) if self.file is None else _from_file(self.file)
 
     def _from_environment(self, environ: Mapping[str, str]) -> str:
         key = environ.get(self.env or "")
         if key is None:
             raise ConfigError(
                 f"the environment variable {self._shown_name} is not set; export it, or name another place with "
-                "api_key = { env = … } or { file = … }"
+                "api_key = { env = … }, { file = … } or { keyring = … }"
             )
         return key
 

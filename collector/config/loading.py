@@ -22,7 +22,8 @@ from collector.config.durations import format_duration
 from collector.config.environment import CONFIG_VARIABLE, read_overrides, strangers
 from collector.config.model import AccountTable, ConfigFile, Raw
 from collector.config.private_files import read_private
-from collector.config.reports import report_faults, report_settings, report_variables
+from collector.config.reports import report_faults, report_settings, report_variables, target_source
+from collector.config.serving import serve_settings
 from collector.config.settings import CollectorSettings, Settings
 from collector.errors import ConfigError
 from collector.providers import PROVIDERS
@@ -30,6 +31,7 @@ from collector.providers.contract import Provider
 
 FILE_NAME = "collector.toml"
 
+_MEBIBYTE = 1024 * 1024
 _LONGEST_FILE = 64 * 1024 * 1024
 _NAMES_SHOWN = 5
 
@@ -67,7 +69,7 @@ def load(path: Path, environ: Mapping[str, str], providers: Mapping[str, Provide
     file = read_private(path, _LONGEST_FILE)
     document = Document(path, file.content)
     if _holds_password(document.content):
-        file.refuse_group_and_others()
+        file.refuse_others()
     overrides = read_overrides(environ)
     content = _merged(document.content, overrides.content)
     misspelt, others = strangers(environ, _key_variables(content, providers))
@@ -88,8 +90,15 @@ def load(path: Path, environ: Mapping[str, str], providers: Mapping[str, Provide
             proxy=config.http.proxy,
             workers=config.daemon.workers,
             allow_private=config.notify.allow_private,
+            allow_network_filesystem=config.database.allow_network_filesystem,
+            busy_timeout=config.database.busy_timeout,
+            connect_patience=config.database.connect_patience,
+            state_folder=None if config.daemon.state_folder is None else located(config.daemon.state_folder),
+            spool_limit=config.daemon.spool_limit_mib * _MEBIBYTE,
         ),
         reports=tuple(report_settings(table, config.accounts, located) for table in config.reports),
+        faults_to=tuple(target_source(one, located) for one in config.notify.faults_to),
+        serve=serve_settings(config.serve, located),
     )
 
 
@@ -126,7 +135,16 @@ def _key_variables(content: Raw, providers: Mapping[str, Provider]) -> set[str]:
     customary = {provider.key_env for provider in providers.values()}
     places = (account.get("api_key") for account in _raw_accounts(content) if isinstance(account, dict))
     named = (place.get("env") for place in places if isinstance(place, dict))
-    return customary.union((name for name in named if isinstance(name, str)), report_variables(content))
+    return customary.union(
+        (name for name in named if isinstance(name, str)), report_variables(content), _token(content)
+    )
+
+
+def _token(content: Raw) -> set[str]:
+    serve = content.get("serve")
+    place = serve.get("token") if isinstance(serve, dict) else None
+    name = place.get("env") if isinstance(place, dict) else None
+    return {name} if isinstance(name, str) else set()
 
 
 def _raw_accounts(content: Raw) -> list[object]:

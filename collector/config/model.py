@@ -30,6 +30,7 @@ from collector.config.report_values import (
     checked_weekday,
     true_or_false,
 )
+from collector.config.serving import ServeTable
 from collector.config.values import (
     checked_currency,
     checked_date,
@@ -41,7 +42,9 @@ from collector.config.values import (
     matching,
     member_of,
     number_of_text,
+    quantity,
     unshown_text,
+    variable_name,
     whole,
 )
 from collector.domain.accounts import Resets
@@ -57,23 +60,14 @@ LARGEST_QUANTITY = 2**63 - 1
 
 _ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _NAME_CHECK = matching(_ACCOUNT_NAME, "1 to 40 of a-z, 0-9, _ and -, beginning with a letter or digit")
-_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}", re.ASCII)
 
 
 def _no_literal_key(value: object) -> object:
     if not isinstance(value, dict):
         raise ValueError(
             "must name the place of the key, not be the key: this file gets into backups, version control and "
-            'tickets; write { env = "NAME_OF_A_VARIABLE" } or { file = "PATH" }, and replace the key if it was shared'
-        )
-    return value
-
-
-def _variable_name(value: object) -> str:
-    if not isinstance(value, str) or _VARIABLE_NAME.fullmatch(value) is None:
-        raise ValueError(
-            "must be the name of an environment variable, such as NELLIE_API_KEY (what was found is not "
-            "shown: it may be the key itself)"
+            'tickets; write { env = "NAME_OF_A_VARIABLE" }, { file = "PATH" } or { keyring = "SERVICE" }, and replace '
+            "the key if it was shared"
         )
     return value
 
@@ -134,6 +128,7 @@ class MeterTable(Table):
     resets: Annotated[Resets, BeforeValidator(member_of(Resets))] = Resets.UNKNOWN
     price: _PerUnit | None = None
     prices: list[PriceTable] = Field(default_factory=list)
+    max_per_hour: Annotated[Decimal, BeforeValidator(quantity)] | None = None
 
 
 class ToleranceTable(Table):
@@ -155,15 +150,21 @@ class BillingTable(Table):
 
 
 class ApiKeyTable(Table):
-    """``api_key = { env = … }`` or ``{ file = … }``: where the key is kept."""
+    """``api_key = { env = … }``, ``{ file = … }`` or ``{ keyring = … }``: where the key is kept."""
 
-    env: Annotated[str, BeforeValidator(_variable_name)] | None = None
+    env: Annotated[str, BeforeValidator(variable_name)] | None = None
     file: Annotated[str, BeforeValidator(unshown_text)] | None = None
+    keyring: Annotated[str, BeforeValidator(unshown_text)] | None = None
+    username: Annotated[str, BeforeValidator(unshown_text)] | None = None
 
     @model_validator(mode="after")
     def _names_one_place(self) -> ApiKeyTable:
-        if (self.env is None) == (self.file is None):
-            raise ValueError('must name one place: either { env = "NAME" } or { file = "PATH" }')
+        if [self.env, self.file, self.keyring].count(None) != 2:
+            raise ValueError(
+                'must name one place: either { env = "NAME" } or { file = "PATH" } or { keyring = "SERVICE" }'
+            )
+        if self.username is not None and self.keyring is None:
+            raise ValueError("takes a username only beside keyring, whose entry it chooses")
         return self
 
 
@@ -189,6 +190,13 @@ class DatabaseTable(Table):
     """``[database]``: where the history is kept."""
 
     url: Annotated[str, _address(checked_database_url)] = "sqlite:///usage.db"
+    allow_network_filesystem: Annotated[bool, BeforeValidator(true_or_false)] = False
+    busy_timeout: Annotated[
+        timedelta, BeforeValidator(duration_between(timedelta(seconds=1), timedelta(minutes=5)))
+    ] = timedelta(seconds=30)
+    connect_patience: Annotated[
+        timedelta, BeforeValidator(duration_between(timedelta(seconds=1), timedelta(hours=1)))
+    ] = timedelta(seconds=60)
 
 
 class HttpTable(Table):
@@ -205,18 +213,14 @@ class DaemonTable(Table):
     """``[daemon]``: how much ``collector run`` does at once."""
 
     workers: Annotated[int, BeforeValidator(whole(1, 64)), BeforeValidator(number_of_text)] = 8
-
-
-class NotifyTable(Table):
-    """``[notify]``: how what is sent leaves this machine."""
-
-    allow_private: Annotated[bool, BeforeValidator(true_or_false)] = False
+    state_folder: Annotated[str, BeforeValidator(unshown_text)] | None = None
+    spool_limit_mib: Annotated[int, BeforeValidator(whole(1, 65_536)), BeforeValidator(number_of_text)] = 64
 
 
 class TargetTable(Table):
     """One of ``to``: where the address of a mailbox, channel or webhook is kept."""
 
-    env: Annotated[str, BeforeValidator(_variable_name)] | None = None
+    env: Annotated[str, BeforeValidator(variable_name)] | None = None
     file: Annotated[str, BeforeValidator(unshown_text)] | None = None
     url: Annotated[str, BeforeValidator(checked_mail_address)] | None = None
 
@@ -230,6 +234,13 @@ class TargetTable(Table):
         if [self.env, self.file, self.url].count(None) != 2:
             raise ValueError('must name one place: either { env = "NAME" } or { file = "PATH" }')
         return self
+
+
+class NotifyTable(Table):
+    """``[notify]``: how what is sent leaves this machine, and who is told of faults."""
+
+    allow_private: Annotated[bool, BeforeValidator(true_or_false)] = False
+    faults_to: list[TargetTable] = Field(default_factory=list)
 
 
 class ScheduleTable(Table):
@@ -273,6 +284,7 @@ class ConfigFile(Table):
     http: HttpTable = HttpTable()
     daemon: DaemonTable = DaemonTable()
     notify: NotifyTable = NotifyTable()
+    serve: ServeTable = ServeTable()
     reports: list[ReportTable] = Field(default_factory=list)
     accounts: list[AccountTable] = Field(default_factory=list)
 

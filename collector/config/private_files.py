@@ -1,8 +1,9 @@
 """Reading files that may hold a secret, and refusing those that other users of the machine can read.
 
 The permissions are those of the file that was opened, so nobody can exchange it between the check and the reading.
-Container engines hand out secrets below ``/run/secrets`` as world-readable files that only the container sees; those
-are accepted.
+Only its owner may have any: who is in a group changes without the file. Container engines hand out secrets below
+``/run/secrets`` as world-readable files that only the container sees, and systemd hands out credentials below
+``/run/credentials`` with an access list, whose mask shows as the group's permissions; those are accepted.
 
 Public: ``read_private``, ``PrivateFile``, ``without_line_end``.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from collector.errors import ConfigError
 
-_GIVEN_BY_THE_CONTAINER = (Path("/run/secrets"), Path("/var/run/secrets"))
+_HANDED_OUT = tuple(map(Path, ("/run/secrets", "/var/run/secrets", "/run/credentials")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +34,15 @@ class PrivateFile:
     mode: int
 
     def refuse_others(self) -> None:
-        """Raise ConfigError if users outside the file's group may read, write or run it."""
-        if self.mode & stat.S_IRWXO and not self._given_by_the_container():
-            raise ConfigError(
-                f"{self.path} holds a secret and is open to every user (mode {self.mode:04o}); "
-                f"run: chmod o-rwx {shlex.quote(str(self.path))}"
-            )
-
-    def refuse_group_and_others(self) -> None:
         """Raise ConfigError if anybody but the owner may read, write or run the file."""
-        if self.mode & (stat.S_IRWXG | stat.S_IRWXO) and not self._given_by_the_container():
+        if self.mode & (stat.S_IRWXG | stat.S_IRWXO) and not self._is_handed_out():
             raise ConfigError(
-                f"{self.path} holds a password and is open to other users (mode {self.mode:04o}); "
+                f"{self.path} holds a secret and is open to other users (mode {self.mode:04o}); "
                 f"run: chmod 600 {shlex.quote(str(self.path))}"
             )
 
-    def _given_by_the_container(self) -> bool:
-        return any(self.path.resolve().is_relative_to(folder) for folder in _GIVEN_BY_THE_CONTAINER)
+    def _is_handed_out(self) -> bool:
+        return any(self.path.resolve().is_relative_to(folder) for folder in _HANDED_OUT)
 
 
 def read_private(path: Path, limit: int) -> PrivateFile:

@@ -1,6 +1,7 @@
 """Scheduled reports: checked against the accounts and each other, and turned into plain values.
 
-Public: ``ReportSettings``, ``TargetSource``, ``report_faults``, ``report_settings``, ``report_variables``.
+Public: ``ReportSettings``, ``TargetSource``, ``report_faults``, ``report_settings``, ``report_variables``,
+``target_source``.
 """
 
 from __future__ import annotations
@@ -105,9 +106,10 @@ class ReportSettings:
 
 def report_variables(content: Mapping[str, object]) -> set[str]:
     """Return the variables that hold addresses to send to, as far as an unchecked file names them."""
-    reports = content.get("reports")
+    reports, notify = content.get("reports"), content.get("notify")
     tables = [one for one in reports if isinstance(one, dict)] if isinstance(reports, list) else []
-    places = [place for one in tables if isinstance(one.get("to"), list) for place in one["to"]]
+    lists = [one.get("to") for one in tables] + [notify.get("faults_to") if isinstance(notify, dict) else None]
+    places = [place for one in lists if isinstance(one, list) for place in one]
     named = [place.get("env") for place in places if isinstance(place, dict)]
     return {name for name in named if isinstance(name, str)}
 
@@ -149,7 +151,7 @@ def report_settings(
         billing=next(iter(billings)) if len(billings) == 1 else Billing(),
         formats=tuple(table.formats),
         folder=located(table.folder),
-        targets=tuple(_source(one, located) for one in table.to),
+        targets=tuple(target_source(one, located) for one in table.to),
         subject=table.subject,
         missed=table.missed,
         wait_for_data=table.wait_for_data,
@@ -176,7 +178,8 @@ def _label(target: TargetTable) -> str:
     return f"mail {hashlib.sha256(str(target.url).encode()).hexdigest()[:8]}"
 
 
-def _source(target: TargetTable, located: Callable[[str], Path]) -> TargetSource:
+def target_source(target: TargetTable, located: Callable[[str], Path]) -> TargetSource:
+    """Return the place of an address to send to; ``located`` makes a path of the file absolute."""
     file = None if target.file is None else located(target.file)
     return TargetSource(_label(target), target.env, file, target.url)
 

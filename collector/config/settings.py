@@ -13,7 +13,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from collector.config.keys import KeySource
-from collector.config.reports import ReportSettings
+from collector.config.reports import ReportSettings, TargetSource
+from collector.config.serving import ServeSettings
 from collector.domain.accounts import Account, MeterTerms, Tolerance
 from collector.domain.periods import Billing
 from collector.domain.secret import Secret
@@ -80,6 +81,11 @@ class CollectorSettings:
         proxy: Through which address to ask; it may hold a password, so it is left out of ``repr``.
         workers: How many accounts are asked at the same time.
         allow_private: Whether reports may be sent to addresses of private networks.
+        allow_network_filesystem: Whether SQLite's file may lie on another machine's disk.
+        busy_timeout: How long a writer waits for another one's transaction.
+        connect_patience: How long a PostgreSQL server may be away when we start.
+        state_folder: Where what this machine must remember is kept; None means beside the database.
+        spool_limit: How many bytes of polls that could not be stored are kept.
     """
 
     deadline: timedelta
@@ -87,6 +93,11 @@ class CollectorSettings:
     proxy: str | None = field(repr=False)
     workers: int
     allow_private: bool = False
+    allow_network_filesystem: bool = False
+    busy_timeout: timedelta = timedelta(seconds=30)
+    connect_patience: timedelta = timedelta(seconds=60)
+    state_folder: Path | None = None
+    spool_limit: int = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,8 @@ class Settings:
         database_url: Where the history is kept; it may hold a password, so it is left out of ``repr``.
         warnings: What is allowed but probably not meant, one sentence each.
         reports: What is made on schedule.
+        faults_to: Who is told of faults.
+        serve: The dashboard.
     """
 
     path: Path
@@ -106,6 +119,8 @@ class Settings:
     warnings: tuple[str, ...]
     collector: CollectorSettings
     reports: tuple[ReportSettings, ...] = ()
+    faults_to: tuple[TargetSource, ...] = ()
+    serve: ServeSettings = field(default_factory=ServeSettings)
 
 
 def double_counting(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -32,6 +32,12 @@ _HEAD = """\
 # Where the history is kept. A relative path is relative to this file (three slashes; an absolute path has four).
 # PostgreSQL is "postgresql://user@host/name"; a password belongs into COLLECTOR_DATABASE__URL, not here.
 url = "sqlite:///usage.db"
+# A SQLite file on NFS, SMB or another network file system is refused: its locks and its log do not hold there.
+#allow_network_filesystem = false
+# How long a writer waits for another one's transaction, 1s to 5m. Then a poll is kept until it can be stored.
+#busy_timeout = "30s"
+# How long a PostgreSQL server may be away when `poll` or `run` starts, 1s to 1h.
+#connect_patience = "60s"
 
 [http]
 # The longest time one attempt to ask a provider may take, 1s to 5m.
@@ -44,10 +50,26 @@ url = "sqlite:///usage.db"
 [daemon]
 # How many accounts `collector run` asks at the same time, 1 to 64.
 #workers = 8
+# Where polls that cannot be stored yet, and the newest digests seen, are kept on this machine. Not given, it is a
+# folder beside a SQLite file (usage.db.state), for PostgreSQL one of the user's own. Two databases never share one.
+#state_folder = "state"
+# How many MiB of polls that cannot be stored are kept; then the newest are dropped, and counted.
+#spool_limit_mib = 64
 
 [notify]
 # Send reports also to this machine and to private networks (10.0.0.0/8, …), which are refused otherwise.
 #allow_private = false
+# Who is told when a key is rejected, or answers cannot be stored: addresses as those of a report's `to`, see below.
+#faults_to = [{ env = "FAULT_MAIL_URL" }]
+
+[serve]
+# Where `collector serve` shows the figures. Any address but one of this machine's own loopback needs a token.
+#host = "127.0.0.1"
+#port = 8321
+# Where the token is kept that a browser or a program must show: { env = "VARIABLE" } or { file = "PATH" }.
+#token = { env = "DASHBOARD_TOKEN" }
+# Names that it is reached by beside localhost, such as that of a proxy in front of it.
+#trusted_hosts = ["usage.example.com"]
 """
 
 _NO_ACCOUNTS = """
@@ -61,8 +83,9 @@ _ACCOUNT = """
 name = {name}
 # Whom to ask: {offered}.
 provider = {provider}
-# Where the key is kept, never the key itself: {{ env = "VARIABLE" }} or {{ file = "PATH" }}. Without this line it is
-# the provider's customary variable. A key file must not be open to every user (chmod 600).
+# Where the key is kept, never the key itself: {{ env = "VARIABLE" }}, {{ file = "PATH" }} or {{ keyring = "SERVICE" }}
+# (the system's keyring; its username is the account's name, or given here too). Without this line it is the provider's
+# customary variable. A key file must not be open to every user (chmod 600).
 api_key = {{ env = {key_env} }}
 # Where the provider answers; https only, except on loopback.
 {base_url}
@@ -99,6 +122,9 @@ _METER = """
   #quota = 10000
   # What the provider does to the counter when a period ends: never, period (it begins again) or unknown.
   #resets = "unknown"
+  # More {unit} than this within an hour are a spike: booked, but in no burn rate and no forecast until you decide
+  # (collector resets list). Without it a bound is learned from the growth so far.
+  #max_per_hour = 5000
   # Of one unit, an exact decimal in quotes; it needs billing.currency.
   #price = "0.004"
   # A price that changes, or has included units, tiers or a minimum, is a list instead, one table from each day on:

@@ -3,8 +3,9 @@
 Each returns the value in its type or raises ValueError with a text that completes "SETTING …". Values that may hold a
 secret are checked by ``unshown_text``; all others are shown as they were found.
 
-Public: ``checked_text``, ``unshown_text``, ``matching``, ``whole``, ``number_of_text``, ``member_of``,
-``checked_duration``, ``duration_between``, ``checked_zone``, ``checked_currency``, ``exact_decimal``, ``checked_date``.
+Public: ``checked_text``, ``unshown_text``, ``variable_name``, ``matching``, ``whole``, ``number_of_text``,
+``member_of``, ``checked_duration``, ``duration_between``, ``checked_zone``, ``checked_currency``, ``exact_decimal``,
+``checked_date``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from collector.errors import ConfigError
 # Kept in some systems' zone folders, but not places: leap-second clocks, copies and whatever this machine is set to.
 _NO_PLACES = re.compile(r"(posix|right)/.*|localtime|posixrules|Factory", re.DOTALL)
 
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,18})?")
 
@@ -40,6 +42,16 @@ def unshown_text(value: object) -> str:
     """Return ``value`` if it is text and not empty; it may be a secret, so a refusal does not show it."""
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise ValueError("must be text in quotes, not empty")
+    return value
+
+
+def variable_name(value: object) -> str:
+    """Return ``value`` if it can be a variable's name; it may be the key itself, so a refusal does not show it."""
+    if not isinstance(value, str) or _VARIABLE_NAME.fullmatch(value) is None:
+        raise ValueError(
+            "must be the name of an environment variable, such as NELLIE_API_KEY (what was found is not "
+            "shown: it may be the key itself)"
+        )
     return value
 
 
@@ -148,6 +160,17 @@ def exact_decimal(example: str, highest: Decimal | None = None) -> Callable[[obj
         return Decimal(value)
 
     return check
+
+
+def quantity(value: object) -> Decimal:
+    """Return a positive number of units: a whole number, or an exact decimal in quotes."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return Decimal(value)
+    if isinstance(value, str) and _DECIMAL.fullmatch(value) is not None and Decimal(value) > 0:
+        return Decimal(value)
+    raise ValueError(
+        f'must be a whole number above 0, or an exact decimal in quotes such as "2.5"; found {found(value)}'
+    )
 
 
 def checked_date(value: object) -> date:

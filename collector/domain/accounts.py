@@ -78,11 +78,13 @@ class MeterTerms:
 
     Attributes:
         prices: By the day they begin; empty where none is declared.
+        max_per_hour: Growth of more units within an hour is a spike; None lets the bound be learned.
     """
 
     quota: Quota | None = None
     resets: Resets = Resets.UNKNOWN
     prices: tuple[Price, ...] = ()
+    max_per_hour: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

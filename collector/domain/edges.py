@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
-from collector.domain.falls import Decision, FallKind
+from collector.domain.falls import NEW_EPOCH, Decision, FallKind
 
 _FOREVER = 2**63 - 1
 _CLOSE = 120_000_000
@@ -74,6 +74,7 @@ class Edge:
             with the same ``stretch`` lie between the same two snapshots.
         opened, closed: How many stretches with an unknown course began before ``at``, and ended not after it.
         covered: Observed microseconds.
+        resets: How many epochs began: resets, and changes of unit.
     """
 
     at: int
@@ -122,8 +123,9 @@ class History:
     ) -> None:
         self.first = first
         self.last = last
-        ordered = sorted(decisions, key=lambda one: one.at)
-        resets = [one for one in ordered if one.kind is FallKind.RESET]
+        # A jump that an operator found to be growth is a step like any other.
+        ordered = sorted((one for one in decisions if one.kind is not FallKind.GROWTH), key=lambda one: one.at)
+        resets = [one for one in ordered if one.kind in NEW_EPOCH]
         self._decided = [one.at for one in ordered]
         self._resets = [one.at for one in resets]
         self._corrections = [one.at for one in ordered if one.kind is FallKind.CORRECTION]
@@ -132,9 +134,7 @@ class History:
         self._offsets = [0, *accumulate(one.offset for one in resets)]
         # Where the old counter was seen at the boundary itself, nothing was used unseen.
         unknown = [
-            one
-            for one in ordered
-            if one.kind is FallKind.HELD or (one.kind is FallKind.RESET and one.at > one.since + 1)
+            one for one in ordered if one.kind is FallKind.HELD or (one.kind in NEW_EPOCH and one.at > one.since + 1)
         ]
         self._opens = [one.since for one in unknown]
         self._closes = [_FOREVER if one.kind is FallKind.HELD else one.at for one in unknown]

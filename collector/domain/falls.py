@@ -8,15 +8,14 @@ The rules, in their order:
    the provider's clock differs from the account's, that fall is it, and none is hidden at the boundary.
 2. Otherwise a fall from ``old`` to ``low`` is *held*: nothing is booked, the next observation decides.
    At or above ``old``: a *glitch*; the low values are excluded and growth counts from ``old``.
-   Below ``old`` and not below ``low``: a *reset* if the meter may reset and ``low`` is below half of ``old`` (usage
-   of the step: ``low``), else a *correction* (usage of the step: ``low - old``, negative).
-   Below ``low``: still held, with the new value as ``low``, for at most three snapshots.
-3. An operator's decision overrules any of these.
+   Below ``old``, not below ``low``: a *reset* if the meter may reset and ``low`` is below half of ``old`` (usage of the
+   step: ``low``), else a *correction* (``low - old``, negative). Below ``low``: still held, at most three snapshots.
+3. An operator's decision overrules any of these. It can be about a jump as well: *growth*, it was usage; *unit*, the
+   counter goes on in another unit: a new epoch begins, and the step itself is no usage.
 
-Observations are folded one by one, so a poll decides in constant time and a replay of stored facts gives the same
-decisions. A decision carries the *increment* of the offset: changing one decision changes every later total without
-touching a single fact. Rule for editors: nothing here may look at the size of a fall except the one comparison with
-half of ``old``.
+Observations are folded one by one, so a poll decides in constant time and a replay of stored facts decides the same.
+A decision carries the *increment* of the offset: changing it changes every later total and touches no fact. Rule for
+editors: nothing here may look at the size of a fall except the one comparison with half of ``old``.
 """
 
 from __future__ import annotations
@@ -43,12 +42,17 @@ class Status(IntEnum):
 
 
 class FallKind(StrEnum):
-    """What a fall was found to be."""
+    """What a fall was found to be; the last two are an operator's alone, and can be about a jump."""
 
     HELD = "held"
     GLITCH = "glitch"
     RESET = "reset"
     CORRECTION = "correction"
+    GROWTH = "growth"
+    UNIT = "unit"
+
+
+NEW_EPOCH = frozenset({FallKind.RESET, FallKind.UNIT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,9 @@ class Decision:
     """What was decided about one fall.
 
     Attributes:
-        at: The instant from which it holds: the low snapshot, or the boundary of a declared reset (or just after it).
+        at: From when on it holds: the low snapshot, or the boundary of a declared reset (or just after it).
         since: The last good observation before it; between ``since`` and ``at`` the course is not known.
-        before: The good value before the fall.
-        after: The value after it.
+        before, after: The good value before the fall, and the value after it.
         offset: What the decision adds to the total of every later snapshot.
         decided_by: ``rule`` or ``operator:NAME``.
         reason: Why, in plain words.
@@ -90,7 +93,7 @@ class Course:
     """Where a meter stands: its last good observation and the falls that wait for a decision, lowest last.
 
     Attributes:
-        reset: The last reset in force; it has a say where the meter is declared to reset.
+        reset: The last one in force; it has a say where the meter is declared to reset.
     """
 
     good: Observation | None = None
@@ -100,12 +103,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How one meter may fall.
-
-    Attributes:
-        resets: What the provider does at the end of a billing period.
-        boundary: Returns the last start of a billing period in ``(after, until]``, or None.
-    """
+    """How one meter may fall; ``boundary`` returns the last start of a period in ``(after, until]``, or None."""
 
     resets: Resets
     boundary: Callable[[int, int], int | None]
@@ -116,7 +114,7 @@ class Pin:
     """An operator's decision about the snapshot observed at one instant.
 
     Attributes:
-        until: Of a glitch, the last observation of the same value that it is about; None means the first alone.
+        until: Of a glitch, the last observation of the same value that it is about; None: the first alone.
     """
 
     kind: FallKind
@@ -132,7 +130,7 @@ class Step:
     Attributes:
         course: Where the meter stands now.
         statuses: The status of every snapshot the observation settles, by its ``observed_at``.
-        decisions: New decisions in order. A decision about a fall replaces an earlier *held* one of the same fall.
+        decisions: New ones in order. A decision about a fall replaces an earlier *held* one of the same fall.
         withdrawn: A reset that was thought hidden at a boundary until the fall that is decided now.
     """
 
@@ -145,8 +143,7 @@ class Step:
 def step(course: Course, seen: Observation, terms: Terms, pin: Pin | None = None) -> Step:
     """Fold one observation, later than all before it, into a meter's course.
 
-    An observation of the same value as the last one (a confirmation) is folded like any other: it decides what is
-    held. The first observation is the opening balance.
+    One of the same value as the last (a confirmation) decides what is held. The first is the opening balance.
     """
     if course.good is None:
         return Step(Course(seen), {seen.at: Status.GOOD})
@@ -166,7 +163,7 @@ def _boundary_between(good: Observation, seen: Observation, terms: Terms) -> int
     """Return the boundary of a declared reset between two observations, or None.
 
     A value seen at the very instant of a boundary is the old counter's last one, unless it is zero: had the counter
-    begun again, nothing could have been used since. So a reading taken at midnight sharp is not booked a second time.
+    begun again, nothing could have been used since.
     """
     is_declared = terms.resets is Resets.PERIOD
     return terms.boundary(good.at - (good.value > 0), seen.at - (seen.value > 0)) if is_declared else None
@@ -281,7 +278,7 @@ def _reset_or_correction(good: Observation, low: Observation, terms: Terms) -> D
 
 def _pinned(course: Course, good: Observation, seen: Observation, pin: Pin) -> Step:
     """Apply what the operator decided about this very snapshot; falls held before it are excluded."""
-    offset = good.value if pin.kind is FallKind.RESET else 0
+    offset = {FallKind.RESET: good.value, FallKind.UNIT: good.value - seen.value}.get(pin.kind, 0)
     until = pin.until if pin.kind is FallKind.GLITCH else None
     decision = Decision(pin.kind, seen.at, good.at, good.value, seen.value, offset, pin.reason, pin.decided_by, until)
     excluded = _all(course.held, Status.EXCLUDED)

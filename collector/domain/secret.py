@@ -64,4 +64,7 @@ class Secret:
         return hash((Secret, self._value))
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a key is never pickled")
+        raise TypeError("a key is never pickled or copied")
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a key is never pickled or copied")

@@ -1,8 +1,7 @@
 """The budget of one attempt: what it may still spend of time, bytes and tries.
 
 The budget travels in a context variable, because it must reach sockets through requests, urllib3 and ``http.client``,
-none of which know of it. A kept-alive socket thus always obeys the attempt that uses it now, not the one that opened
-it.
+none of which know of it.
 
     ├─ name ─┼─ connect ─┼─ TLS ─┼─ headers ─┼─ body ─┼─ pause ─┼─ headers ─┼─ body ─┤
     0                                                                           deadline
@@ -46,17 +45,11 @@ class Attempt:
         self.ask = ask
         self.key_header = key_header
         self.stop = stop
-        self.wants_fresh_connection = False
         self._settings = settings
         self._monotonic = monotonic
         self._wait = wait
         self._ends = monotonic() + settings.deadline.total_seconds()
         self._received = 0
-        self._opened = False
-
-    def now(self) -> float:
-        """Return the seconds of the monotonic clock."""
-        return self._monotonic()
 
     def remaining(self) -> float:
         """Return the seconds left, more than none.
@@ -107,18 +100,9 @@ class Attempt:
         self._received += count
         self.stop.check()
 
-    def opened(self) -> None:
-        """Note that this try uses a connection of its own, not a kept one."""
-        self._opened = True
-
     def begin_try(self) -> None:
         """Start counting anew for a retry."""
         self._received = 0
-        self._opened = False
-
-    def nothing_new_came(self) -> bool:
-        """Tell whether this try went over a kept connection and got no byte back."""
-        return not self._opened and self._received == 0
 
     def may_retry(self, outcome: str, tries: int) -> bool:
         """Tell whether to try again after ``tries`` retries: worth it, allowed, and in time."""

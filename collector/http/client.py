@@ -25,7 +25,6 @@ from collector.http.addresses import checked_proxy, place_of
 from collector.http.attempt import CURRENT_ATTEMPT, Attempt
 from collector.http.faults import Ask, fault_of_exchange, fault_of_status
 from collector.http.framing import read_body
-from collector.http.retries import StaleConnectionError
 from collector.http.retry_after import parse_http_date
 from collector.http.settings import HttpSettings
 from collector.http.stopping import StopSwitch
@@ -33,7 +32,8 @@ from collector.http.strict_json import load_json
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*", re.ASCII)
-_AGE = re.compile(r"[0-9]{1,10}", re.ASCII)
+_AGE = re.compile(r"[0-9]+", re.ASCII)
+_LONGEST_AGE = 2**31  # what a longer one stands for: RFC 9111, section 1.2.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,12 @@ class HttpClient:
             raise ConfigError("name ourselves to providers: the user agent holds a character no header may carry")
         proxy = checked_proxy(settings.proxy)
         self._proxies = {"https": proxy} if proxy else {}
-        self._headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
+        self._headers = {
+            "User-Agent": user_agent,
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+        }
         self._now = now
         self._monotonic = monotonic
         self._wait = wait
@@ -101,7 +106,8 @@ class HttpClient:
 
         Raises:
             ConfigError: The address, the header or the key cannot be used.
-            TransientAskError: A fault that may pass; for a 429 a ``RateLimitedError``.
+            TransientAskError: A fault that may pass; for a 429, and a 503 that says when to
+                come back, a ``RateLimitedError``.
             TerminalAskError: A fault that stays until somebody acts.
             AnswerRejectedError: A 200 that is not strict JSON.
             InterruptedAskError: The program is stopping.
@@ -121,14 +127,14 @@ class HttpClient:
         self._stop.throw()
 
     def close(self) -> None:
-        """Close the connections that were kept for reuse."""
+        """Forget every origin."""
         self._session.close()
 
     def _outcome(self, url: str, attempt: Attempt, allow_close_delimited: bool) -> HttpAnswer | AskError:
         token = CURRENT_ATTEMPT.set(attempt)
         try:
             attempt.stop.check()
-            with closing(self._response(url, attempt)) as response:
+            with closing(self._sent(url)) as response:
                 return self._answer(response.raw, attempt, allow_close_delimited)
         except AskError as fault:
             return _bare(fault)
@@ -136,14 +142,6 @@ class HttpClient:
             return fault_of_exchange(attempt.ask, error)
         finally:
             CURRENT_ATTEMPT.reset(token)
-
-    def _response(self, url: str, attempt: Attempt) -> requests.Response:
-        try:
-            return self._sent(url)
-        except StaleConnectionError:
-            attempt.wants_fresh_connection = True
-        attempt.begin_try()
-        return self._sent(url)
 
     def _sent(self, url: str) -> requests.Response:
         request = requests.PreparedRequest()
@@ -192,7 +190,10 @@ def _server_date(headers: HTTPHeaderDict) -> datetime | None:
 
 def _age(headers: HTTPHeaderDict) -> int | None:
     age = headers.get("Age", "").strip()
-    return int(age) if _AGE.fullmatch(age) else None
+    if not _AGE.fullmatch(age):
+        return None
+    digits = age.lstrip("0") or "0"
+    return min(int(digits[:11]), _LONGEST_AGE)  # eleven digits are more than the longest, whatever follows
 
 
 def _bare(fault: AskError) -> AskError:

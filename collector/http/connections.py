@@ -1,25 +1,29 @@
-"""urllib3's connections on sockets of ours, and responses with a strict header block.
+"""urllib3's connections on sockets of ours, each used for one try, and responses with a strict header block.
 
-A kept-alive connection is used again only while it is young: a firewall forgets an idle one without telling
-either side, and a request into it would wait until the deadline.
+No connection is kept for a later poll. A firewall forgets an idle one without telling either side; and what a server,
+or a box on the way, sent too much on it would be taken for the answer to the next request, which may be another
+account's. The handshake that this costs is nothing beside an interval of minutes.
 """
 
 from __future__ import annotations
 
 import http.client
+import io
 import socket
+from typing import TYPE_CHECKING
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HeaderParsingError, NameResolutionError, NewConnectionError
-from urllib3.response import HTTPResponse
 from urllib3.util.response import assert_header_parsing
 
 from collector.http.attempt import CURRENT_ATTEMPT
+from collector.http.heads import Dechunked, read_head
 from collector.http.transport import connect
 
-# Below the 60 s after which common load balancers drop an idle connection.
-_LONGEST_IDLE_SECONDS = 45.0
+if TYPE_CHECKING:
+    from urllib3._base_connection import BaseHTTPConnection
+
 _VERSIONS = frozenset({"HTTP/1.0", "HTTP/1.1"})
 
 
@@ -38,7 +42,15 @@ class _StrictResponse(http.client.HTTPResponse):
         Raises:
             http.client.HTTPException: It is not a well-formed header block.
         """
-        super().begin()
+        stream = self.fp
+        self.fp = io.BufferedReader(io.BytesIO(read_head(stream)))
+        try:
+            super().begin()
+        finally:
+            self.fp = stream
+        if self.headers.get("Transfer-Encoding", "").strip().lower() == "chunked":
+            # Read as one stream from here on: http.client's own reading of chunks forgives too much.
+            self.fp, self.chunked = io.BufferedReader(Dechunked(stream)), False
         try:
             assert_header_parsing(self.msg)
         except HeaderParsingError:
@@ -55,19 +67,8 @@ class _DeadlineConnection(HTTPConnection):
     debuglevel = 0
     response_class = _StrictResponse
 
-    _used_at = 0.0
-
-    @property
-    def is_connected(self) -> bool:
-        """Tell whether the connection may be used again."""
-        attempt = CURRENT_ATTEMPT.get()
-        if attempt.wants_fresh_connection or attempt.now() - self._used_at > _LONGEST_IDLE_SECONDS:
-            return False
-        return super().is_connected
-
     def _new_conn(self) -> socket.socket:
         attempt = CURRENT_ATTEMPT.get()
-        attempt.opened()
         try:
             return connect(self._dns_host, self.port, attempt)
         except socket.gaierror as error:
@@ -75,24 +76,27 @@ class _DeadlineConnection(HTTPConnection):
         except OSError as error:
             raise NewConnectionError(self, type(error).__name__) from None
 
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
-        """Return the response once its header block has arrived."""
-        response = super().getresponse()
-        self._used_at = CURRENT_ATTEMPT.get().now()
-        return response
-
 
 class _DeadlineTlsConnection(_DeadlineConnection, HTTPSConnection):
     """The same over TLS."""
 
 
-class PlainPool(HTTPConnectionPool):
+class _OneUse(HTTPConnectionPool):
+    """A pool that gets its connections back closed."""
+
+    def _put_conn(self, conn: BaseHTTPConnection | None) -> None:
+        if conn is not None:
+            conn.close()
+        super()._put_conn(conn)
+
+
+class PlainPool(_OneUse):
     """Connections to one loopback origin."""
 
     ConnectionCls = _DeadlineConnection
 
 
-class TlsPool(HTTPSConnectionPool):
+class TlsPool(_OneUse, HTTPSConnectionPool):
     """Connections to one https origin."""
 
     ConnectionCls = _DeadlineTlsConnection

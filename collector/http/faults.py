@@ -28,7 +28,6 @@ and queries never reach a message.
 
 from __future__ import annotations
 
-import http.client
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,6 +53,10 @@ from collector.http.strict_json import KEPT_BYTES
 _LONGEST_QUOTE = 200
 RETRIED = frozenset({"http_5xx", "conn_error", "dns_error"})
 """The outcomes that are worth another try within the same attempt."""
+_NO_TLS = frozenset(
+    {"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL"}
+)
+"""OpenSSL's words for first bytes that are no record of TLS, by the versions of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,28 +72,29 @@ class Ask:
 
     def transient(self, outcome: str, found: str, *, status: int | None = None) -> TransientAskError:
         """Return a fault that may pass."""
-        return TransientAskError(outcome, self._message(found), http_status=status)
+        return TransientAskError(outcome, self.message(found), http_status=status)
 
     def terminal(self, outcome: str, found: str, *, status: int | None = None) -> TerminalAskError:
         """Return a fault that stays until somebody acts."""
-        return TerminalAskError(outcome, self._message(found), http_status=status)
+        return TerminalAskError(outcome, self.message(found), http_status=status)
 
     def limited(self, found: str, values: Sequence[str], now: datetime) -> RateLimitedError:
         """Return the fault of a 429 with the wait its ``Retry-After`` headers ask for."""
-        return RateLimitedError(self._message(found), retry_after=parse_retry_after(values, now))
+        return RateLimitedError(self.message(found), retry_after=parse_retry_after(values, now))
 
     def rejected(self, outcome: str, found: str, body: bytes) -> AnswerRejectedError:
         """Return a refusal of an answer, with the first 4 KiB of its body, the key removed."""
         # Redacted before the cut: a key across the cut must not leave half of itself.
         kept = self.key.redact(body[: 2 * KEPT_BYTES].decode("latin-1")).encode("latin-1")[:KEPT_BYTES]
-        return AnswerRejectedError(outcome, self._message(found), http_status=200, body=kept)
+        return AnswerRejectedError(outcome, self.message(found), http_status=200, body=kept)
 
     def quote(self, text: str) -> str:
         """Return a server's text without the key, on one line of visible ASCII, at most 200 characters."""
         escaped = self.key.redact(text[:100_000]).encode("unicode_escape").decode("ascii")
         return escaped if len(escaped) <= _LONGEST_QUOTE else escaped[: _LONGEST_QUOTE - 3] + "..."
 
-    def _message(self, found: str) -> str:
+    def message(self, found: str) -> str:
+        """Return what was found, with whom we asked."""
         return f"asked {self.place}: {found}"
 
 
@@ -103,8 +107,7 @@ def fault_of_status(ask: Ask, status: int, headers: HTTPHeaderDict, now: datetim
     if 400 <= status < 500:
         return _client_fault(ask, status, headers.getlist("Retry-After"), now)
     if 500 <= status < 600:
-        found = f"the server failed with status {status}; the next poll asks again"
-        return ask.transient("http_5xx", found, status=status)
+        return _server_fault(ask, status, headers.getlist("Retry-After"), now)
     found = f"status {status}, where only 200 is an answer; check base_url and any proxy on the way"
     return ask.transient("http_unexpected", found, status=status)
 
@@ -127,6 +130,16 @@ def _client_fault(ask: Ask, status: int, waits: Sequence[str], now: datetime) ->
         case _:
             found = f"the request was refused ({status}); check base_url and the account at the provider"
             return ask.terminal("http_4xx", found, status=status)
+
+
+def _server_fault(ask: Ask, status: int, waits: Sequence[str], now: datetime) -> AskError:
+    """Return the fault of a server that failed; one that is being repaired may say when to come back (RFC 9110)."""
+    wait = parse_retry_after(waits, now) if status == 503 else None
+    if wait is None:
+        found = f"the server failed with status {status}; the next poll asks again"
+        return ask.transient("http_5xx", found, status=status)
+    found = f"the server failed with status {status}, Retry-After '{ask.quote(waits[0])}'; it is asked again after that"
+    return RateLimitedError(ask.message(found), retry_after=wait, outcome="http_5xx", http_status=status)
 
 
 def _redirect(ask: Ask, status: int, location: str | None) -> AskError:
@@ -197,12 +210,9 @@ def _tls_fault(ask: Ask, cause: Exception) -> AskError:
         return ask.terminal(
             "tls_error", f"its certificate was not accepted ({why}); check base_url, or name its authority in ca_bundle"
         )
-    why = ask.quote(getattr(cause, "reason", None) or type(cause).__name__)
+    reason = getattr(cause, "reason", None)
+    if reason in _NO_TLS:
+        found = f"the server does not speak TLS there ({reason}); check scheme, host and port of base_url"
+        return ask.terminal("tls_error", found)
+    why = ask.quote(reason or type(cause).__name__)
     return ask.terminal("tls_error", f"no TLS 1.2 or newer could be agreed on ({why}); check base_url and the server")
-
-
-def is_hang_up(error: Exception) -> bool:
-    """Tell whether the other side closed the connection, as it does with one it kept open long enough."""
-    cause = _root(error)
-    hung_up = (ConnectionError, http.client.RemoteDisconnected, ssl.SSLEOFError, ssl.SSLZeroReturnError)
-    return isinstance(cause, hung_up)

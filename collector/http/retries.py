@@ -3,8 +3,6 @@
 urllib3 decides where in its work a retry may happen; here is decided whether: only for what may pass within a second
 (a 5xx, a broken or refused connection, a name without an address), as often as the settings have delays, and only
 while the deadline leaves time for the pause. Everything else ends the attempt here, as the error it is.
-
-A connection that was kept and turns out to be dead costs no retry and no pause: it is not the server's fault.
 """
 
 from __future__ import annotations
@@ -15,11 +13,7 @@ from urllib3 import BaseHTTPResponse, Retry
 from urllib3.connectionpool import ConnectionPool
 
 from collector.http.attempt import CURRENT_ATTEMPT
-from collector.http.faults import fault_of_exchange, is_hang_up
-
-
-class StaleConnectionError(Exception):
-    """A kept connection was closed by the other side before it answered: ask again over a new one."""
+from collector.http.faults import fault_of_exchange
 
 
 class AttemptRetry(Retry):
@@ -31,7 +25,9 @@ class AttemptRetry(Retry):
         return cls(total=None, redirect=0, raise_on_redirect=False, respect_retry_after_header=False)
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        """Tell whether a response with this status is worth another try."""
+        """Tell whether a response with this status is worth another try at once."""
+        if status_code == 503 and has_retry_after:
+            return False  # the server says when to come back
         return 500 <= status_code < 600 and CURRENT_ATTEMPT.get().may_retry("http_5xx", len(self.history))
 
     def increment(
@@ -47,7 +43,6 @@ class AttemptRetry(Retry):
 
         Raises:
             AskError: The failure ends the attempt.
-            StaleConnectionError: A kept connection was dead.
         """
         if error is not None:
             self._check_worth_retrying(error)
@@ -63,8 +58,6 @@ class AttemptRetry(Retry):
     def _check_worth_retrying(self, error: Exception) -> None:
         attempt = CURRENT_ATTEMPT.get()
         attempt.stop.check()
-        if is_hang_up(error) and attempt.nothing_new_came() and not attempt.wants_fresh_connection:
-            raise StaleConnectionError
         fault = fault_of_exchange(attempt.ask, error)
         if not attempt.may_retry(fault.outcome, len(self.history)):
             raise fault

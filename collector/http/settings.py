@@ -22,7 +22,7 @@ class HttpSettings:
         retry_delays: Seconds before each retry within the attempt; as many retries as there are delays.
         ca_bundle: A PEM file of certificate authorities to trust instead of the usual ones.
         proxy: ``http://[user:password@]host:port`` through which https addresses are reached by CONNECT.
-        pool_size: How many origins, and connections to each, are kept for reuse.
+        pool_size: How many origins are remembered, and how many connections to each may be open.
     """
 
     deadline: timedelta = timedelta(seconds=30)

@@ -24,6 +24,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from collector.errors import ConfigError
 
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
+_ASSIGNED = IPv6Network("2000::/3")  # what IANA gives to the world; all else has a special meaning, or none yet
 _CONNECT = "socket.connect"
 _ADDRESSED = {_CONNECT, "socket.sendto", "socket.sendmsg"}
 _LOCAL = {"syslog.openlog", "syslog.syslog"}
@@ -113,6 +114,8 @@ def is_public(address: str) -> bool:
         inner = _translated(found) or found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
         if inner is not None:
             return is_public(str(inner))
+        if found not in _ASSIGNED:
+            return False
     return found.is_global and not found.is_multicast
 
 

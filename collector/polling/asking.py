@@ -11,12 +11,17 @@ from typing import Protocol
 
 from collector.domain.accounts import Account
 from collector.domain.secret import Secret
-from collector.errors import AnswerRejectedError
+from collector.errors import AnswerRejectedError, ClockAheadError
 from collector.http import HttpAnswer
+from collector.polling.redaction import IN_FACTS, Redactor
 from collector.providers.contract import Answer, Provider
+from collector.store.entries import CLOCK
 
 _SKEW = timedelta(seconds=60)
+_WRONG = timedelta(days=1, minutes=-1)
+_LONGEST_AGE = timedelta(days=365)
 _FUTURE = timedelta(days=1)
+_LONGEST_FACT = 10_000  # a longer text is no fact: it is refused, and redacted where it is quoted
 
 
 class Asks(Protocol):
@@ -79,22 +84,40 @@ def skew_of(got: HttpAnswer) -> timedelta | None:
     return ahead if abs(ahead) > _SKEW else None
 
 
+def require_clock(got: HttpAnswer) -> None:
+    """Make sure that our clock is not a day ahead of the server's: values of the future would keep later ones out.
+
+    Raises:
+        ClockAheadError: It is.
+    """
+    if got.server_date is None:
+        return
+    theirs = got.server_date + min(timedelta(seconds=got.age_seconds or 0), _LONGEST_AGE)
+    if got.received_at - theirs >= _WRONG:
+        raise ClockAheadError(
+            CLOCK,
+            f"our clock says {got.received_at:%Y-%m-%d %H:%M}Z, but the provider's answer is dated "
+            f"{theirs:%Y-%m-%d %H:%M}Z: one of the two clocks is wrong; values not entered: set ours if it is the one",
+            theirs=theirs,
+        )
+
+
 def _without_key(got: HttpAnswer, key: Secret) -> object:
     """Return the payload with the key removed wherever the provider echoes it, also where it is spelt in escapes."""
-    text = got.body.decode("utf-8", "replace")
-    if "\\" not in text and key.redact(text) == text:
-        return got.payload
-    return _redacted(got.payload, key)
+    redactor = Redactor([key], IN_FACTS)
+    if redactor.finds_in(got.body.decode("utf-8", "replace")):
+        return _redacted(got.payload, redactor)
+    return got.payload
 
 
-def _redacted(value: object, key: Secret) -> object:
+def _redacted(value: object, redactor: Redactor) -> object:
     """Redact a JSON value; the loader has bounded its depth."""
     match value:
         case str():
-            return key.redact(value)
+            return redactor.text(value) if len(value) <= _LONGEST_FACT else value
         case list():
-            return [_redacted(one, key) for one in value]
+            return [_redacted(one, redactor) for one in value]
         case dict():
-            return {key.redact(name): _redacted(one, key) for name, one in value.items()}
+            return {redactor.text(name): _redacted(one, redactor) for name, one in value.items()}
         case _:
             return value

@@ -47,6 +47,7 @@ class Answer:
         rejections: Records refused alone.
         flags: Short names of what deserves a review although the answer stands, such as ``timestamps``.
         unknown_fields: Names of fields the documents do not mention, as paths, sorted.
+        repeated: How many records were listed again, to the letter, beside the first.
     """
 
     counters: Mapping[str, int]
@@ -54,6 +55,7 @@ class Answer:
     rejections: tuple[Rejection, ...] = ()
     flags: tuple[str, ...] = ()
     unknown_fields: tuple[str, ...] = field(default=())
+    repeated: int = 0
 
 
 class Provider(Protocol):

@@ -81,6 +81,7 @@ class Nellie:
             rejections=rejections,
             flags=tuple(sorted(flags)),
             unknown_fields=tuple(sorted(unknown)),
+            repeated=len(usage.recent_requests) - len(records) - len(rejections),
         )
 
 
