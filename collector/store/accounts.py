@@ -32,6 +32,7 @@ _account = schema.account
 _meter = schema.meter
 # A lease lasts minutes and a Retry-After at most an hour; a later end was written by a clock that ran ahead.
 _PLAUSIBLE = timedelta(hours=1)
+CLAIM_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,14 @@ class Lease:
     Attributes:
         owner: Who holds it.
         failures: How many polls failed in a row before this one.
+        due_at: When the account should have been polled; None where that is not known.
     """
 
     account: int
     owner: str
     until: datetime
     failures: int
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +133,11 @@ def claim_due(
 ) -> list[Lease]:
     """Take the leases of at most ``limit`` accounts that are due at ``now``, the longest due first.
 
+    Whoever asks does so every second, so it does not wait for long until it can write.
+
     An account never polled is due. Accounts leased by others are passed over, also while they are being claimed.
     """
-    with database.write() as connection:
+    with database.write(CLAIM_SECONDS) as connection:
         # A CTE is evaluated once; a subquery that locks and skips could be evaluated anew for every row it meets.
         due = (
             select(_account.c.id)
@@ -154,7 +159,7 @@ def claim_due(
             .returning(_account.c.id, _account.c.failures, _account.c.next_poll_at)
         ).all()
     ordered = sorted(claimed, key=lambda row: (row.next_poll_at is not None, row.next_poll_at or now, row.id))
-    return [Lease(row.id, owner, until, row.failures) for row in ordered]
+    return [Lease(row.id, owner, until, row.failures, row.next_poll_at) for row in ordered]
 
 
 def claim(
@@ -195,7 +200,7 @@ def hasten(database: Database, due_by: Mapping[int, tuple[datetime, datetime]], 
     """
     not_before = _account.c.not_before
     allowed = or_(not_before.is_(None), not_before <= now, not_before > now + _PLAUSIBLE)
-    with database.write() as connection:
+    with database.write(CLAIM_SECONDS) as connection:
         for account, (good, failing) in sorted(due_by.items()):  # one order for all: nobody waits in a circle
             latest = case((_account.c.failures == 0, literal(good, Instant())), else_=literal(failing, Instant()))
             connection.execute(
@@ -205,9 +210,15 @@ def hasten(database: Database, due_by: Mapping[int, tuple[datetime, datetime]], 
             )
 
 
-def release(database: Database, lease: Lease) -> None:
-    """Give a lease back without a poll."""
-    with database.write() as connection:
+def release(database: Database, lease: Lease, patience: float | None = None) -> None:
+    """Give a lease back without a poll.
+
+    Args:
+        database: Where the account is.
+        lease: Nothing happens where it is not in force any more.
+        patience: How many seconds to wait for other writers, where that is less than usual.
+    """
+    with database.write(patience) as connection:
         connection.execute(update(_account).where(is_held(lease)).values(lease_owner=None, lease_until=None))
 
 

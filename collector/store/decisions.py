@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from collector.domain.falls import Decision, Pin, Terms
+from collector.domain.falls import Decision, FallKind, Pin, Terms
 from collector.domain.instants import format_instant, instant_of
 from collector.errors import UsageError
 from collector.store import schema
@@ -112,7 +112,8 @@ def decide(
         The decisions that are new, the operator's own first in time order among them.
 
     Raises:
-        UsageError: There is no such snapshot, or it is the opening balance, which no decision can change.
+        UsageError: There is no such snapshot, or it is the opening balance, which no decision can change; or a fall
+            is to be growth.
     """
     key = key_of(connection, meter)
     hold_account(connection, key.account)
@@ -123,8 +124,19 @@ def decide(
         )
     pin = replace(pin, until=_seen_until(connection, meter, observed_at))
     done = refold(connection, key, terms, observed_at, decided_at, (observed_at, pin))
+    _require_growth(done, observed_at)
     _name_successor(connection, meter, done, observed_at)
     return [one for _, one in done.fresh]
+
+
+def _require_growth(done: Refolded, observed_at: int) -> None:
+    """Refuse to call a fall growth: nothing would be known of it then."""
+    for _, one in done.fresh:
+        if one.at == observed_at and one.kind is FallKind.GROWTH and one.after < one.before:
+            raise UsageError(
+                f"the value fell there, from {one.before} to {one.after}: that is no growth; it is a reset, a "
+                "correction, a glitch or another unit"
+            )
 
 
 def _has_history_before(connection: Connection, meter: int, at: int) -> bool:

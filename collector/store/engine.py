@@ -9,22 +9,19 @@ is an error: only an upgrade creates one, with mode 0600.
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.pool import ConnectionPoolEntry
 
-from collector.errors import ConfigError, IntegrityError, StorageError
+from collector.errors import CollectorError, ConfigError, LockedError, StorageError
+from collector.store.file_shape import never_close
+from collector.store.sqlite_file import ASIDE, BUSY_SECONDS, SameFile, explanation, file_uri, kept, tune
 
 APPLICATION_ID = 0x75736763  # "usgc": tells our files from any other SQLite database
-_BUSY_SECONDS = 30
 # A server that went away without a word is noticed within half a minute.
 _PATIENCE = {
     "connect_timeout": 10,
@@ -33,9 +30,6 @@ _PATIENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-_SWITCHES = 100
-_ASIDE = "collector_aside"
-_CORRUPT = ("malformed", "not a database", "disk image", "corrupt")
 
 
 def database_url(text: str) -> URL:
@@ -62,27 +56,36 @@ def database_url(text: str) -> URL:
             )
 
 
+def file_of(text: str) -> Path | None:
+    """Return the SQLite file that a URL names, or None for another engine."""
+    url = database_url(text)
+    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+
+
 class Bench:
     """One connection with temporary tables of its own, for long work that is written in one go at its end."""
 
-    def __init__(self, connection: Connection, write_lock: AbstractContextManager[object]) -> None:
+    def __init__(
+        self, connection: Connection, turn: Callable[[], AbstractContextManager[object]], file: SameFile | None
+    ) -> None:
         self._connection = connection
-        self._write_lock = write_lock
+        self._turn = turn
+        self._file = file
 
     @contextmanager
     def aside(self) -> Iterator[Connection]:
         """Open a transaction for temporary tables alone: others go on writing meanwhile."""
-        self._connection.execution_options(**{_ASIDE: True})
+        self._connection.execution_options(**{ASIDE: True})
         try:
             with self._connection.begin():
                 yield self._connection
         finally:
-            self._connection.execution_options(**{_ASIDE: False})
+            self._connection.execution_options(**{ASIDE: False})
 
     @contextmanager
     def write(self, *, keep: bool = True) -> Iterator[Connection]:
         """Open the writing transaction, as ``Database.write`` does; without ``keep`` it is rolled back at its end."""
-        with self._write_lock, self._connection.begin() as transaction:
+        with self._turn(), kept(self._connection, self._file) as transaction:
             yield self._connection
             if not keep:
                 transaction.rollback()
@@ -95,14 +98,19 @@ class Database:
         url: As in ``database.url``.
         pool_size: How many threads may use it at once.
         read_only: Nothing can be written, also not by ``write``.
+        busy_seconds: How long to wait for another program's lock on a SQLite file.
     """
 
-    def __init__(self, url: str, pool_size: int = 8, *, read_only: bool = False) -> None:
+    def __init__(
+        self, url: str, pool_size: int = 8, *, read_only: bool = False, busy_seconds: float = BUSY_SECONDS
+    ) -> None:
         self.url = database_url(url)
-        self._pool_size, self._mode = pool_size, "ro" if read_only else "rw"
+        self._pool_size, self._mode, self._busy_seconds = pool_size, "ro" if read_only else "rw", busy_seconds
+        self._file = None if self.path is None else SameFile(self.path)
         self._writer = self._engine(writing=not read_only)
         self._reader = self._engine(writing=False)
-        self._write_lock: AbstractContextManager[object] = threading.Lock() if self.is_sqlite else nullcontext()
+        self._write_lock = threading.Lock()
+        self._refusal: CollectorError | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -123,16 +131,61 @@ class Database:
         options = {name: "***" if "password" in name else value for name, value in self.url.query.items()}
         return self.url.set(drivername="postgresql", query=options).render_as_string(hide_password=True)
 
+    def refuse_writes(self, reason: CollectorError) -> None:
+        """Refuse every ``write`` that begins from now on."""
+        self._refusal = reason
+
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, patience: float | None = None) -> Iterator[Connection]:
         """Open one writing transaction: committed at the end, rolled back by any exception.
+
+        Args:
+            patience: How many seconds to wait for other writers on SQLite, where that is less than ``busy_seconds``.
 
         Raises:
             StorageError: The database cannot be opened or written.
+            FileReplacedError: The file was deleted, moved or replaced; what was written is not kept.
             IntegrityError: The file is damaged.
+            CollectorError: What ``refuse_writes`` was told.
         """
-        with self._explained(), self._write_lock, self._writer.begin() as connection:
+        if self._refusal is not None:
+            raise type(self._refusal)(str(self._refusal))
+        with (
+            self._explained(),
+            self._turn(patience),
+            self._writer.connect() as connection,
+            self._hurried(connection, patience),
+            kept(connection, self._file),
+        ):
             yield connection
+
+    @contextmanager
+    def _hurried(self, connection: Connection, patience: float | None) -> Iterator[None]:
+        """Let a connection wait shorter than usual for the writers of other programs."""
+        if patience is None or not self.is_sqlite:
+            yield
+            return
+        raw = connection.connection.cursor()
+        raw.execute(f"PRAGMA busy_timeout = {int(1000 * min(patience, self._busy_seconds))}")
+        try:
+            yield
+        finally:
+            raw.execute(f"PRAGMA busy_timeout = {int(1000 * self._busy_seconds)}")
+            raw.close()
+
+    @contextmanager
+    def _turn(self, patience: float | None = None) -> Iterator[None]:
+        """Wait for this process's own writers on SQLite, never longer than for those of others."""
+        if not self.is_sqlite:
+            yield
+            return
+        limit = self._busy_seconds if patience is None else min(patience, self._busy_seconds)
+        if not self._write_lock.acquire(timeout=limit):
+            raise LockedError(f"the database {self.place} cannot be used: another thread keeps it locked")
+        try:
+            yield
+        finally:
+            self._write_lock.release()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -155,7 +208,7 @@ class Database:
         """
         engine = self._engine(writing=True, foreign_keys=False)
         try:
-            with self._explained(), self._write_lock, engine.begin() as connection:
+            with self._explained(), self._turn(), engine.connect() as connection, kept(connection, self._file):
                 yield connection
         finally:
             engine.dispose()
@@ -170,14 +223,17 @@ class Database:
         """
         with self._explained(), self._writer.connect() as connection:
             try:
-                yield Bench(connection, self._write_lock)
+                yield Bench(connection, self._turn, self._file)
             finally:
                 connection.invalidate()  # closes it: nobody else shall find the temporary tables
 
     def close(self) -> None:
-        """Close every connection."""
-        self._writer.dispose()
-        self._reader.dispose()
+        """Close every connection; not to a file that was spoilt: the last one would write the log into it."""
+        for engine in (self._writer, self._reader):
+            if self._file is not None and self._file.spoilt:
+                never_close(engine)
+            else:
+                engine.dispose()
 
     def create_file(self) -> None:
         """Create an empty SQLite file, readable by its owner only, unless it is there; no-op on PostgreSQL.
@@ -198,13 +254,11 @@ class Database:
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
-            if self.path is not None and not self.path.exists():
-                raise StorageError(
-                    f"no database at {self.path}; run `collector init` and `collector db upgrade` to set one up"
-                )
+            if self._file is not None:
+                self._file.require()
             yield
         except DBAPIError as error:
-            raise _explanation(self.place, error.orig) from None
+            raise explanation(self.place, error.orig) from None
 
     def _engine(self, *, writing: bool, foreign_keys: bool = True) -> Engine:
         options: dict[str, object] = {"hide_parameters": True, "pool_size": self._pool_size, "max_overflow": 8}
@@ -218,7 +272,7 @@ class Database:
                 "PostgreSQL needs its driver; install it with `pip install 'usage-collector[postgres]'`"
             ) from None
         if self.is_sqlite:
-            _tune_sqlite(engine, writing=writing, foreign_keys=foreign_keys)
+            tune(engine, writing=writing, foreign_keys=foreign_keys)
         elif not writing:
             event.listen(engine, "begin", _read_only)
         return engine
@@ -227,67 +281,9 @@ class Database:
         if self.path is None:
             return self.url
         return self.url.set(
-            database=_file_uri(self.path), query={"uri": "true", "mode": self._mode, "timeout": str(_BUSY_SECONDS)}
+            database=file_uri(self.path), query={"uri": "true", "mode": self._mode, "timeout": str(self._busy_seconds)}
         )
-
-
-def _file_uri(path: Path) -> str:
-    """Return the URI of a file for SQLite, to be opened with ``mode=rw``: opening must never create one silently."""
-    return f"file:{quote(path.as_posix())}"
-
-
-def _explanation(place: str, fault: BaseException | None) -> StorageError | IntegrityError:
-    text = " ".join(str(fault).split())
-    if isinstance(fault, sqlite3.Error) and any(word in text for word in _CORRUPT):
-        return IntegrityError(f"the database {place} is damaged ({text}); it was left untouched: restore a backup")
-    return StorageError(f"the database {place} cannot be used: {text}")
 
 
 def _read_only(connection: Connection) -> None:
     connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-
-
-def _tune_sqlite(engine: Engine, *, writing: bool, foreign_keys: bool) -> None:
-    def connected(dbapi: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        # The driver must not begin transactions of its own: "begin" below does.
-        dbapi.isolation_level = None
-        cursor = dbapi.cursor()
-        cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
-        cursor.execute("PRAGMA synchronous = FULL")
-        if not writing:
-            cursor.execute("PRAGMA query_only = ON")
-        cursor.close()
-
-    def begun(connection: Connection) -> None:
-        immediate = writing and not connection.get_execution_options().get(_ASIDE)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-    event.listen(engine, "connect", connected)
-    event.listen(engine, "begin", begun)
-
-
-def use_wal(path: Path) -> None:
-    """Switch a SQLite file to write-ahead logging, which it then keeps.
-
-    Raises:
-        StorageError: The file is missing, or its file system does not allow it.
-        IntegrityError: The file is damaged.
-    """
-    try:
-        with closing(sqlite3.connect(f"{_file_uri(path)}?mode=rw", uri=True, timeout=_BUSY_SECONDS)) as connection:
-            mode = _switched_to_wal(connection)
-    except sqlite3.Error as error:
-        raise _explanation(str(path), error) from None
-    if mode != "wal":
-        raise StorageError(f"{path} cannot use write-ahead logging (it stayed in {mode!r} mode); choose a local disk")
-
-
-def _switched_to_wal(connection: sqlite3.Connection) -> str:
-    """Return the mode after switching; while others use the file, wait for them and try again."""
-    for _ in range(_SWITCHES):
-        with suppress(sqlite3.OperationalError):
-            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
-        # Switching fails at once where it meets another; a transaction of one's own waits for its turn.
-        connection.execute("BEGIN EXCLUSIVE")
-        connection.execute("COMMIT")
-    return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from collector.domain.digest import ListFacts
 from collector.domain.falls import Decision, Terms
@@ -24,6 +25,45 @@ class Plan:
     next_poll_at: datetime
     failures: int = 0
     not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedPoll:
+    """One poll that has ended, whatever came of it: all that storing it needs, and no key.
+
+    Attributes:
+        account, provider: Their names.
+        finished_at: When the answer was complete, by our clock.
+        outcome: ``ok`` or the code of the fault.
+        next_poll_at: When to ask next.
+        failures: Failed polls in a row, with this one.
+        not_before: Until when the provider told us to wait, or None.
+        rejections: Records refused alone, as ``(where, reason, raw)``.
+    """
+
+    account: str
+    provider: str
+    started_at: datetime
+    finished_at: datetime
+    outcome: str
+    next_poll_at: datetime
+    failures: int = 0
+    not_before: datetime | None = None
+    http_status: int | None = None
+    error: str | None = None
+    body: bytes | None = None
+    flags: tuple[str, ...] = ()
+    counters: Mapping[str, int] = field(default_factory=dict)
+    requests: tuple[RequestRecord, ...] = ()
+    rejections: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PollHead:
+    """The newest poll of an account, by its number, and its digest: with it everything before it is proved."""
+
+    number: int
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +94,10 @@ class Entry:
         gap_after: Silence longer than this is a gap.
         requests_meter: The counter that grows by one with each listed request, if any.
         credits_meter: The counter that grows by the credits of the listed requests, if any.
+        max_per_hour: By meter, the growth of an hour above which it is a spike, in its smallest unit; where it is
+            not configured a bound is learned.
         pacing: How a good poll replaces the planned instant, or None where every interval is the same.
+        follows: A poll that the database once acknowledged and must still have, or None.
     """
 
     account: AccountRow
@@ -76,6 +119,8 @@ class Entry:
     requests_meter: str | None = None
     credits_meter: str | None = None
     pacing: Pacing | None = None
+    max_per_hour: Mapping[str, Decimal] = field(default_factory=dict)
+    follows: PollHead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +136,8 @@ class Stored:
         new_requests, updated_requests: Counts of records.
         listing: What was found out about the list; nothing for a failed poll and where there is none.
         next_poll_at: When to ask next, where that is not as planned.
+        head: The poll's row: its number and its digest.
+        flags: What deserves a review, with what only earlier polls could tell; None where they were not compared.
     """
 
     outcome: str
@@ -101,6 +148,8 @@ class Stored:
     updated_requests: int = 0
     listing: ListFacts = field(default_factory=ListFacts)
     next_poll_at: datetime | None = None
+    head: PollHead | None = field(default=None, compare=False)
+    flags: tuple[str, ...] | None = field(default=None, compare=False)
 
     @property
     def missed_requests(self) -> int | None:

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, insert, select, text
 
 from collector.domain.accounts import Agreement, Meter
-from collector.domain.digest import START, PollFacts, chained
+from collector.domain.digest import PollFacts
 from collector.domain.instants import micros_of
 from collector.store import schema
 from collector.store.account_rows import meters_by_account, rows_by_name, write_account
+from collector.store.poll_rows import add_poll_row
 from collector.store.refolding import hold_account
 
 KIND = "import"
@@ -103,16 +104,4 @@ def add_import(connection: Connection, account: ImportAccount, number: int, rows
     previous = connection.scalar(select(poll.c.digest).where(poll.c.account == account.id, poll.c.id == number - 1))
     at = micros_of(now)
     facts = PollFacts(account.name, KIND, at, at, "ok", None, None, (), {}, imported=rows_digest)
-    connection.execute(
-        insert(poll).values(
-            account=account.id,
-            id=number,
-            kind=facts.kind,
-            started_at=now,
-            finished_at=now,
-            outcome=facts.outcome,
-            flags="[]",
-            format=facts.format,
-            digest=chained(START if previous is None else previous, facts),
-        )
-    )
+    add_poll_row(connection, account.id, number, previous, facts)

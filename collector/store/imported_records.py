@@ -20,7 +20,7 @@ from collector.domain.imported_records import SeenRecord, together
 from collector.domain.instants import instant_of, micros_of
 from collector.domain.requests import UNRESOLVED, ChangeKind, RequestRecord
 from collector.errors import UsageError
-from collector.store.import_polls import ImportAccount, Owner, add_import, hold_accounts, next_number
+from collector.store.import_polls import Owner, add_import, hold_accounts, next_number
 from collector.store.importing import NOTHING, Series
 from collector.store.rows import insert_rows
 from collector.store.staging import merged_record
@@ -106,9 +106,11 @@ def enter_records(
     accounts = hold_accounts(connection, dict.fromkeys(numbers, ()), owners)
     for done, account in enumerate(accounts, 1):
         changes = _changes(connection, account.id, numbers[account.name], contradictions)
-        digest = _set_aside(connection, account.id, changes, counts)
-        if digest is not None and not contradictions:
-            _write(connection, account, digest, now)
+        digest = RowsDigest()
+        if _set_aside(connection, account.id, changes, counts, digest) and not contradictions:
+            number = next_number(connection, account.id)
+            add_import(connection, account, number, digest.digest(), now)
+            write_merged(connection, number)
         watch(done, len(accounts))
     if contradictions:
         found = min(contradictions, key=lambda one: one.line)
@@ -118,6 +120,17 @@ def enter_records(
             "changes, so remove the line if the record is right"
         )
     return counts
+
+
+def merge_staged(connection: Connection, account: int, digest: RowsDigest) -> int:
+    """Prepare what the staged records of series 0 change, add it to ``digest``, and return how many contradict.
+
+    What contradicts a finished request is left out: the record stands. ``write_merged`` writes the rest.
+    """
+    contradictions: list[Row[Any]] = []
+    changes = _changes(connection, account, 0, contradictions)
+    _set_aside(connection, account, changes, RecordCounts(), digest)
+    return len(contradictions)
 
 
 def _changes(connection: Connection, account: int, series: int, contradictions: list[Row[Any]]) -> Iterator[_Merged]:
@@ -192,9 +205,11 @@ def _micros(instant: datetime | None) -> int | None:
     return None if instant is None else micros_of(instant)
 
 
-def _set_aside(connection: Connection, account: int, changes: Iterator[_Merged], counts: RecordCounts) -> bytes | None:
-    """Keep the changes in a temporary table; return their digest, or None where there are none."""
-    digest, rows, found = RowsDigest(), [], False
+def _set_aside(
+    connection: Connection, account: int, changes: Iterator[_Merged], counts: RecordCounts, digest: RowsDigest
+) -> bool:
+    """Keep the changes in a temporary table and add them to their digest; return False where there are none."""
+    rows, found = [], False
     for one in changes:
         record, seen, found = one.seen.record, one.seen, True
         facts = ChangeFact(
@@ -215,7 +230,7 @@ def _set_aside(connection: Connection, account: int, changes: Iterator[_Merged],
             insert_rows(connection, merged_record, rows)
             rows = []
     insert_rows(connection, merged_record, rows)
-    return digest.digest() if found else None
+    return found
 
 
 def _cells(one: ChangeFact) -> tuple[object, ...]:
@@ -223,9 +238,8 @@ def _cells(one: ChangeFact) -> tuple[object, ...]:
     return (one.request_id, one.kind, one.status, one.created_at, one.completed_at, one.credits_used, *instants)
 
 
-def _write(connection: Connection, account: ImportAccount, digest: bytes, now: datetime) -> None:
-    number = next_number(connection, account.id)
-    add_import(connection, account, number, digest, now)
+def write_merged(connection: Connection, number: int) -> None:
+    """Write what was prepared, as brought by poll ``number``, whose row is there."""
     connection.execute(_ADD)
     connection.execute(_CHANGE)
     connection.execute(_REMEMBER, {"poll": number})

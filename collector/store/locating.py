@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -10,11 +11,14 @@ from collector.domain.instants import micros_of, parse_instant
 from collector.errors import UsageError
 from collector.store.decisions import listed, snapshot_from
 from collector.store.reading import MeterRow, meters
+from collector.store.spikes import listed_spikes
+
+_KEY_OF_SPIKE = re.compile(r"[0-9]+-p[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """Which fall is meant: by the key of a decision, or by account, meter and instant."""
+    """Which fall is meant: by the key of a decision or of a spike, or by account, meter and instant."""
 
     key: str | None
     account: str | None
@@ -28,7 +32,9 @@ def locate(connection: Connection, fall: Fall) -> tuple[MeterRow, int]:
     Raises:
         UsageError: No such fall, one that was replaced, or more than one meter could be meant.
     """
-    if fall.key is not None:
+    if fall.key is not None and _KEY_OF_SPIKE.fullmatch(fall.key):
+        row, at = _spike(connection, fall.key)
+    elif fall.key is not None:
         named = next((one for one in listed(connection, superseded=True) if one.key == fall.key), None)
         if named is None:
             raise UsageError(f"there is no fall {fall.key!r}; `collector resets list --all` shows them")
@@ -45,6 +51,13 @@ def locate(connection: Connection, fall: Fall) -> tuple[MeterRow, int]:
     if observed_at is None:
         raise UsageError(f"{row.account}/{row.name} has no snapshot at or after that instant")
     return row, observed_at
+
+
+def _spike(connection: Connection, key: str) -> tuple[MeterRow, int]:
+    found = next((one for one in listed_spikes(connection) if one.key == key), None)
+    if found is None:
+        raise UsageError(f"there is no undecided spike {key!r}; `collector resets list` shows them")
+    return _meter(connection, found.account, found.meter), micros_of(found.at)
 
 
 def _meter(connection: Connection, account: str, meter: str | None) -> MeterRow:

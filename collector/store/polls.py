@@ -12,6 +12,9 @@ from sqlalchemy import Connection, select
 from collector.store import schema
 from collector.store.rows import any_text_of
 
+# An hour of polls at the shortest interval.
+_LATELY = 400
+
 
 @dataclass(frozen=True, slots=True)
 class PollingState:
@@ -81,3 +84,16 @@ def overdue(connection: Connection, due_before: Mapping[str, datetime]) -> list[
         for row in connection.execute(statement)
         if row.next_poll_at is not None and row.next_poll_at < due_before[row.name]
     )
+
+
+def polls_before(connection: Connection, account: str, before: datetime) -> list[tuple[datetime, str]]:
+    """Return when the last polls of an account that ended before an instant did so, and how; the newest first."""
+    poll = schema.poll
+    statement = (
+        select(poll.c.finished_at, poll.c.outcome)
+        .join(schema.account, schema.account.c.id == poll.c.account)
+        .where(schema.account.c.name == account, poll.c.kind == "poll", poll.c.finished_at < before)
+        .order_by(poll.c.id.desc())
+        .limit(_LATELY)
+    )
+    return [(row.finished_at, row.outcome) for row in connection.execute(statement)]

@@ -10,9 +10,10 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from collector.errors import IntegrityError, RevisionError, StorageError
-from collector.store.engine import APPLICATION_ID, Database, use_wal
+from collector.store.engine import APPLICATION_ID, Database
+from collector.store.sqlite_file import use_wal
 
-HEAD = "0003"
+HEAD = "0005"
 _UPGRADE_LOCK = APPLICATION_ID  # any number of ours: two upgrades of one PostgreSQL database wait for each other
 
 
@@ -38,9 +39,7 @@ def require_head(database: Database) -> None:
         RevisionError: The schema is older or newer; the message names the way out.
     """
     with database.read() as connection:
-        found = revision_of(connection)
-        if found is None:
-            _require_ours_or_empty(database, connection)
+        found = _own_revision(database, connection)
     if found is None:
         raise RevisionError(f"the database {database.place} has no tables yet; run `collector db upgrade`")
     if found < HEAD:
@@ -48,28 +47,61 @@ def require_head(database: Database) -> None:
             f"the database {database.place} has revision {found}, this program needs {HEAD}; run `collector db upgrade`"
         )
     if found > HEAD:
-        raise RevisionError(
-            f"the database {database.place} has revision {found}, newer than this program's {HEAD}; "
-            "install a newer collector or restore a backup of that time"
-        )
+        raise _newer(database, found)
 
 
-def _require_ours_or_empty(database: Database, connection: Connection) -> None:
-    """Refuse a foreign SQLite file before anything is written into it."""
-    if not database.is_sqlite:
-        return
-    mark = connection.scalar(text("PRAGMA application_id"))
-    if mark != APPLICATION_ID and inspect(connection).get_table_names():
-        raise StorageError(f"{database.place} is a SQLite database of another program; choose another file")
+def require_head_to_write(database: Database) -> None:
+    """Make sure of the schema as ``require_head`` does; where it is another, nothing more is written into it.
+
+    Raises:
+        StorageError: The file is missing, or not a database of the collector.
+        RevisionError: The schema is older or newer.
+    """
+    try:
+        require_head(database)
+    except RevisionError as error:
+        database.refuse_writes(error)
+        raise
+
+
+def _newer(database: Database, found: str) -> RevisionError:
+    return RevisionError(
+        f"the database {database.place} has revision {found}, newer than this program's {HEAD}; "
+        "install a newer collector or restore a backup of that time (`collector db restore FILE`)"
+    )
+
+
+def _own_revision(database: Database, connection: Connection) -> str | None:
+    """Return the revision; refuse a foreign SQLite file, before anything is written into it."""
+    found = revision_of(connection)
+    if database.is_sqlite:
+        mark = connection.scalar(text("PRAGMA application_id"))
+        used = found is not None or mark != 0 or inspect(connection).get_table_names()
+        if mark != APPLICATION_ID and used:
+            raise StorageError(f"{database.place} is a SQLite database of another program; choose another file")
+    return found
+
+
+def upgradable_revision(database: Database) -> str | None:
+    """Return the revision of a database that an upgrade may change; None for one that has no tables yet.
+
+    Raises:
+        StorageError: The file is missing, or not a database of the collector.
+        RevisionError: The schema is newer, or one that this program does not know.
+    """
+    with database.read() as connection:
+        return _require_upgradable(database, connection)
 
 
 def _require_upgradable(database: Database, connection: Connection) -> str | None:
-    """Return the revision of a database that an upgrade may write into."""
-    found = revision_of(connection)
-    if found is None:
-        _require_ours_or_empty(database, connection)
-    elif found > HEAD:
-        raise RevisionError(f"the database {database.place} has revision {found}, newer than this program's {HEAD}")
+    found = _own_revision(database, connection)
+    if found is not None and found > HEAD:
+        raise _newer(database, found)
+    if found is not None and not list((migrations_folder() / "versions").glob(f"{found}_*.py")):
+        raise RevisionError(
+            f"the database {database.place} has revision {found}, which this program does not know; nothing was "
+            "changed: install the collector that made it, or restore a backup (`collector db restore FILE`)"
+        )
     return found
 
 
@@ -86,12 +118,10 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     """
     from alembic import command  # noqa: PLC0415 - half a second that only an upgrade pays
     from alembic.config import Config  # noqa: PLC0415
-    from alembic.util import CommandError  # noqa: PLC0415
 
     database.create_file()
     if database.path is not None:
-        with database.read() as connection:
-            _require_upgradable(database, connection)  # before the file is touched
+        upgradable_revision(database)  # before the file is touched
         use_wal(database.path)
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
@@ -100,12 +130,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
         before = _require_upgradable(database, connection)
         config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise RevisionError(
-                f"the database {database.place} has revision {before}, which this program does not know: {error}"
-            ) from None
+        command.upgrade(config, "head")
         if database.is_sqlite and connection.execute(text("PRAGMA foreign_key_check")).first() is not None:
             raise IntegrityError(f"rows of {database.place} lost what they belong to; nothing was changed")
     return before, HEAD

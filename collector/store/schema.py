@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 
 from collector.store.outbox_tables import outbox_tables
+from collector.store.process_table import process_table
 from collector.store.types import Instant, Quantity, RowId
 
 metadata = MetaData(
@@ -115,6 +116,14 @@ poll = Table(
     sqlite_with_rowid=False,
 )
 
+Index(
+    "ix_poll_flagged",
+    poll.c.account,
+    poll.c.finished_at,
+    sqlite_where=poll.c.flags != "[]",
+    postgresql_where=poll.c.flags != "[]",
+)
+
 imported = Table(
     "imported",
     metadata,
@@ -183,7 +192,7 @@ decision = Table(
     Column("kind", Text, nullable=False),
     Column("before", Quantity, nullable=False),
     Column("after", Quantity, nullable=False),
-    Column("offset", Quantity, nullable=False, comment="what every later total gains"),
+    Column("offset", BigInteger, nullable=False, comment="what every later total gains"),
     Column("until", BigInteger, comment="of an operator's glitch: until when the value was seen"),
     Column("decided_at", Instant, nullable=False),
     Column("decided_by", Text, nullable=False),
@@ -194,7 +203,7 @@ decision = Table(
     PrimaryKeyConstraint("meter", "id"),
     ForeignKeyConstraint(["meter"], ["meter.id"]),
     ForeignKeyConstraint(["meter", "superseded_by"], ["decision.meter", "decision.id"]),
-    CheckConstraint("kind in ('held', 'glitch', 'reset', 'correction')", name="kind"),
+    CheckConstraint("kind in ('held', 'glitch', 'reset', 'correction', 'growth', 'unit')", name="kind"),
     sqlite_with_rowid=False,
 )
 Index(
@@ -287,3 +296,4 @@ statement_line = Table(
 )
 
 scheduled_report, report_run, delivery = outbox_tables(metadata)
+collector_process = process_table(metadata)

@@ -6,7 +6,6 @@ also locks the account: a poll whose lease was taken over is refused as a whole,
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,21 +13,29 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, insert, select, update
 
 from collector.domain.accounts import Resets
-from collector.domain.digest import START, ListFacts, PollFacts, chained
+from collector.domain.digest import ListFacts, PollFacts
 from collector.domain.falls import Observation
 from collector.domain.instants import instant_of, micros_of
 from collector.domain.terms import parse_fall_terms
-from collector.errors import ClockError, LeaseLostError
+from collector.errors import ClockError
 from collector.store import schema, usage_requests
-from collector.store.accounts import is_held
+from collector.store.committing import (
+    CLOCK_IS_WRONG,
+    SET_THE_CLOCK,
+    give_lease_back,
+    hold_under_lease,
+    insistently,
+    keep_lease,
+    require_still_there,
+    stored_before,
+)
 from collector.store.engine import Database
-from collector.store.entries import CLOCK, OK, Entry, Stored
+from collector.store.entries import CLOCK, OK, Entry, PollHead, Stored
 from collector.store.list_facts import Listed, Moved, PollBefore, growth_since, list_facts, poll_before
 from collector.store.pacing import interval_of
+from collector.store.poll_rows import add_poll_row, kept_rejections
+from collector.store.reviews import Growth, reviewed
 from collector.store.snapshots import Entered, Tail, enter, tail_of
-
-# A clock this far behind what is stored is not late but wrong.
-CLOCK_IS_WRONG = timedelta(days=1)
 
 
 def record_poll(database: Database, entry: Entry) -> Stored:
@@ -37,43 +44,65 @@ def record_poll(database: Database, entry: Entry) -> Stored:
     Raises:
         LeaseLostError: Another collector took the account over; nothing was stored.
         ClockError: Our clock is more than a day behind what is stored; nothing was stored.
+        LostTailError: The poll that this one must follow is not stored any more; nothing was stored.
+        DisconnectedError: The server went away; whether the poll was stored is unknown.
         StorageError: The database could not be written; nothing was stored.
     """
-    with database.write() as connection:
-        entry = _under_kept_terms(entry, _give_lease_back(connection, entry))
-        tails = {
-            name: tail_of(connection, meter, declared=_is_declared(entry, name))
-            for name, meter in entry.account.meters.items()
-        }
-        newest = max((tail.confirmed for tail in tails.values() if tail.confirmed is not None), default=None)
-        if newest is not None:
-            entry = _checked_against_clock(entry, newest)
-        return _store(connection, entry, tails)
+
+    def store(connection: Connection) -> Stored:
+        kept = give_lease_back(connection, entry)
+        require_still_there(connection, entry)
+        under = _under_kept_terms(entry, kept)
+        tails = _tails(connection, under)
+        newest = _newest(tails)
+        return _store(connection, under if newest is None else _checked_against_clock(under, newest), tails)
+
+    return insistently(database, entry, store)
+
+
+def record_spooled(database: Database, entry: Entry) -> Stored | None:
+    """Store a poll that had to wait, with the instants it had, and keep its lease.
+
+    Returns:
+        What was stored, also where that had happened before; None where newer values were stored meanwhile, so that it
+        must be put between them (see ``late_polls``).
+
+    Raises:
+        LeaseLostError: Another collector took the account over; nothing was stored.
+        LostTailError: The poll that this one must follow is not stored any more; nothing was stored.
+        StorageError: The database could not be written.
+    """
+
+    def store(connection: Connection) -> Stored | None:
+        hold_under_lease(connection, entry)
+        before = stored_before(connection, entry)
+        if before is not None:
+            return before
+        require_still_there(connection, entry)
+        kept = keep_lease(connection, entry)
+        under = _under_kept_terms(entry, kept)
+        tails = _tails(connection, under)
+        newest = _newest(tails)
+        if newest is not None and entry.outcome == OK and micros_of(entry.finished_at) <= newest:
+            return None
+        return _store(connection, under, tails)
+
+    return insistently(database, entry, store)
+
+
+def _tails(connection: Connection, entry: Entry) -> dict[str, Tail]:
+    return {
+        name: tail_of(connection, meter, declared=_is_declared(entry, name))
+        for name, meter in entry.account.meters.items()
+    }
+
+
+def _newest(tails: Mapping[str, Tail]) -> int | None:
+    return max((tail.confirmed for tail in tails.values() if tail.confirmed is not None), default=None)
 
 
 def _is_declared(entry: Entry, meter: str) -> bool:
     return meter in entry.terms and entry.terms[meter].resets is Resets.PERIOD
-
-
-def _give_lease_back(connection: Connection, entry: Entry) -> str:
-    """Give the lease back and return the text of the terms that are kept with the facts."""
-    kept = connection.execute(
-        update(schema.account)
-        .where(is_held(entry.lease))
-        .values(
-            lease_owner=None,
-            lease_until=None,
-            next_poll_at=entry.plan.next_poll_at,
-            failures=entry.plan.failures,
-            not_before=entry.plan.not_before,
-        )
-        .returning(schema.account.c.terms)
-    ).all()
-    if len(kept) != 1:
-        raise LeaseLostError(
-            f"account {entry.account.name}: another collector took it over during the poll; nothing was stored"
-        )
-    return str(kept[0].terms)
 
 
 def _under_kept_terms(entry: Entry, kept: str) -> Entry:
@@ -93,7 +122,7 @@ def _checked_against_clock(entry: Entry, newest: int) -> Entry:
     if last - entry.finished_at > CLOCK_IS_WRONG:
         raise ClockError(
             f"the clock says {entry.finished_at.astimezone(UTC):%Y-%m-%d %H:%M}Z, but account {entry.account.name} has "
-            f"values of {last:%Y-%m-%d %H:%M}Z; nothing was stored: set the clock"
+            f"values of {last:%Y-%m-%d %H:%M}Z; nothing was stored: {SET_THE_CLOCK}"
         )
     if entry.outcome != OK:
         return entry
@@ -108,10 +137,12 @@ def _store(connection: Connection, entry: Entry, tails: Mapping[str, Tail]) -> S
         before = poll_before(connection, entry.account.id)
     entered = _enter_counters(connection, entry, tails)
     known = _list_facts(connection, entry, (tails, entered), listing, before)
-    identity = _insert_poll_row(connection, entry, listing, known)
+    if entry.outcome == OK:
+        entry = replace(entry, flags=reviewed(connection, entry, listing, _growths(entry, tails, entered)))
+    head = _insert_poll_row(connection, entry, listing, known)
     if listing is not None:
         left_at = None if before is None else before.at
-        usage_requests.write(connection, entry.account.id, identity, listing, entry.finished_at, left_at)
+        usage_requests.write(connection, entry.account.id, head.number, listing, entry.finished_at, left_at)
     return Stored(
         entry.outcome,
         entry.error,
@@ -121,7 +152,16 @@ def _store(connection: Connection, entry: Entry, tails: Mapping[str, Tail]) -> S
         0 if listing is None else listing.updated,
         known,
         _keep_pace(connection, entry),
+        head,
+        entry.flags,
     )
+
+
+def _growths(entry: Entry, tails: Mapping[str, Tail], entered: Mapping[str, Entered]) -> dict[str, Growth]:
+    return {
+        name: Growth(entry.account.meters[name], _growth(entry.counters[name], one), tails[name].confirmed)
+        for name, one in entered.items()
+    }
 
 
 def _list_facts(
@@ -195,40 +235,14 @@ def _growth(value: int, entered: Entered) -> int | None:
 
 def _insert_poll_row(
     connection: Connection, entry: Entry, listing: usage_requests.Listing | None, known: ListFacts
-) -> int:
-    """Add the poll's row at the end of the account's chain and return its number."""
+) -> PollHead:
+    """Add the poll's row at the end of the account's chain and return it as the chain's head."""
     poll = schema.poll
     last = connection.execute(
         select(poll.c.id, poll.c.digest).where(poll.c.account == entry.account.id).order_by(poll.c.id.desc()).limit(1)
     ).first()
-    identity = 1 if last is None else last.id + 1
-    facts = _facts(entry, listing, known)
-    connection.execute(
-        insert(poll).values(
-            account=entry.account.id,
-            id=identity,
-            kind=facts.kind,
-            started_at=entry.started_at,
-            finished_at=entry.finished_at,
-            outcome=entry.outcome,
-            http_status=entry.http_status,
-            error=entry.error,
-            flags=json.dumps(entry.flags),
-            format=facts.format,
-            listed_requests=known.listed,
-            new_requests=known.new,
-            unmatched_requests=known.unmatched,
-            missed_requests=known.missed,
-            missed_after=None if known.missed_after is None else instant_of(known.missed_after),
-            missed_before=None if known.missed_before is None else instant_of(known.missed_before),
-            unexplained=known.unexplained,
-            rejected_requests=known.rejected,
-            rejections=facts.rejections,
-            body=entry.body,
-            digest=chained(START if last is None else last.digest, facts),
-        )
-    )
-    return identity
+    number, previous = (1, None) if last is None else (last.id + 1, last.digest)
+    return add_poll_row(connection, entry.account.id, number, previous, _facts(entry, listing, known))
 
 
 def _facts(entry: Entry, listing: usage_requests.Listing | None, known: ListFacts) -> PollFacts:
@@ -243,7 +257,7 @@ def _facts(entry: Entry, listing: usage_requests.Listing | None, known: ListFact
         flags=entry.flags,
         values=entry.counters,
         changes=() if listing is None else listing.facts(),
-        rejections=json.dumps(list(entry.rejections)) if entry.rejections else None,
+        rejections=kept_rejections(entry.rejections),
         body=entry.body,
         listing=known,
     )

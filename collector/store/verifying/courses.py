@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from collector.domain.falls import Decision, FallKind, Status
+from collector.domain.falls import NEW_EPOCH, Decision, Status
 from collector.store.verifying.observed import Kept
 
 _SAMPLE = 256
@@ -42,7 +42,7 @@ class Walk:
 
     def __init__(self, decided: Iterable[Decision]) -> None:
         self.course = Course()
-        self._resets = sorted((one.at, one.offset) for one in decided if one.kind is FallKind.RESET)
+        self._resets = sorted((one.at, one.offset) for one in decided if one.kind in NEW_EPOCH)
         self._passed = 0
         self._before = 0
         self._stride = 1
