@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.app.clock import SystemClock
-from collector.app.scheduled.examining import faults_of
-from collector.app.wiring import http_client, open_database, require_plausible_clock
+from collector.app.collectors import collector_words, collectors_of, trouble_words
+from collector.app.scheduled.examining import faults_of, notice_faults
+from collector.app.state_folder import faults_of_state, state_of
+from collector.app.wiring import http_client, open_database, require_plausible_clock, require_writable_file
 from collector.config import Settings, double_counting
 from collector.domain.accounts import Account
-from collector.errors import ClockError, CollectorError, StorageError
+from collector.errors import ClockError, CollectorError, ConfigError, StorageError
 from collector.http import HttpClient
 from collector.polling.asking import ask, skew_of
 from collector.polling.redaction import Redactor
@@ -57,6 +59,8 @@ def examine(read_settings: Callable[[], Settings], environ: Mapping[str, str]) -
     clock = SystemClock()
     findings += _storage(settings, clock)
     findings += _reports(settings, environ)
+    findings += _notices(settings, environ)
+    findings += _dashboard(settings, environ)
     findings += _providers(settings, accounts, clock)
     return findings
 
@@ -76,13 +80,18 @@ def _accounts(settings: Settings, environ: Mapping[str, str]) -> tuple[list[Acco
 
 def _storage(settings: Settings, clock: SystemClock) -> Iterator[Finding]:
     try:
+        risk = require_writable_file(settings)
         database = open_database(settings)
     except CollectorError as error:
         yield Finding("database", False, str(error), error.exit_code)
         return
     try:
         yield Finding("database", True, f"{database.place}: schema is current")
+        if risk is not None:
+            yield Finding("database", False, risk, ConfigError.exit_code)
         yield _clock(database, clock)
+        yield from _collectors(database, clock)
+        yield from _state(settings, database)
         if database.path is not None:
             yield _disk(database.path)
     except CollectorError as error:
@@ -98,6 +107,29 @@ def _clock(database: Database, clock: SystemClock) -> Finding:
     except ClockError as error:
         return Finding("clock", False, str(error), error.exit_code)
     return Finding("clock", True, f"{now:%Y-%m-%d %H:%M:%S}Z, not before the newest value")
+
+
+def _collectors(database: Database, clock: SystemClock) -> Iterator[Finding]:
+    """Tell of each collector that runs; one that was killed is a fault only while no other has taken its place."""
+    rows, now = collectors_of(database), clock.now()
+    lives = not all(one.is_silent(now) for one in rows)
+    for row in rows:
+        silent, words = row.is_silent(now), collector_words(row, now)
+        if silent and not lives:
+            words = f"{words}; start `collector run` again"
+        yield Finding("collector", lives if silent else not row.troubles, words, CollectorError.exit_code)
+        if not silent:
+            for name in row.troubles:
+                yield Finding("collector", False, f"{name}: {trouble_words(name)}", CollectorError.exit_code)
+
+
+def _state(settings: Settings, database: Database) -> Iterator[Finding]:
+    state = state_of(settings, database)
+    faults = list(faults_of_state(state, database))
+    for fault in faults:
+        yield Finding("state", False, str(fault), fault.exit_code)
+    if not faults:
+        yield Finding("state", True, f"no poll waits in {state.path}, and the database has all that it acknowledged")
 
 
 def _disk(path: Path) -> Finding:
@@ -117,6 +149,24 @@ def _reports(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding
         if not faults:
             named = f", {len(report.targets)} to send to" if report.targets else ""
             yield Finding("report", True, f"{report.name}: {report.folder} can be written{named}")
+
+
+def _notices(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    faults = list(notice_faults(settings.faults_to, environ)) if settings.faults_to else []
+    for error in faults:
+        yield Finding("notices", False, f"notify.faults_to: {error}", error.exit_code)
+    if settings.faults_to and not faults:
+        yield Finding("notices", True, f"faults are told to {len(settings.faults_to)}")
+
+
+def _dashboard(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    try:
+        token = settings.serve.token(environ)
+    except CollectorError as error:
+        yield Finding("serve", False, str(error), error.exit_code)
+    else:
+        if token is not None:
+            yield Finding("serve", True, "the dashboard wants a token, which is there")
 
 
 def _providers(settings: Settings, accounts: Sequence[Account], clock: SystemClock) -> Iterator[Finding]:

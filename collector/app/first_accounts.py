@@ -98,6 +98,11 @@ def _own(
 
 def _has_key(account: AccountSettings, environ: Mapping[str, str]) -> bool:
     source = account.key_source
+    if source.entry is not None:
+        try:
+            return bool(source.entry.password())
+        except ConfigError:
+            return False
     return source.file.exists() if source.file is not None else bool(environ.get(source.env or "", "").strip())
 
 

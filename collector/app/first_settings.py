@@ -7,7 +7,7 @@ from pathlib import Path
 
 from collector.errors import ConfigError
 
-_IGNORED = "collector.toml\n*.key\n*.db\n*.db-wal\n*.db-shm\n"
+_IGNORED = "collector.toml\n*.key\n*.db\n*.db-wal\n*.db-shm\n*.db.*\n"
 
 
 def write_settings(path: Path, text: str) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 
@@ -12,6 +13,7 @@ from collector.domain.accounts import Account
 from collector.domain.instants import format_instant, instant_of
 from collector.errors import CollectorError
 from collector.polling.one_poll import INTERRUPTED, Polled
+from collector.providers.contract import Answer
 
 _MOST_FIELDS = 50
 
@@ -27,15 +29,17 @@ class PollingLog:
         self._faults = Troubles(monotonic)
         self._delays = Troubles(monotonic)
         self._reviews = Troubles(monotonic)
+        self._refusals = Troubles(monotonic)
+        self._repeats = Troubles(monotonic)
         self._overruns = Troubles(monotonic)
         self._fields_told: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 
-    def polled(self, account: Account, polled: Polled) -> None:
-        """Log one stored poll."""
+    def polled(self, account: Account, polled: Polled, took: timedelta) -> None:
+        """Log one stored poll, which took so long by a clock that never steps."""
         if polled.outcome == INTERRUPTED:
             return
-        self._tell_delay(account, polled)
+        self._tell_delay(account, took)
         if polled.ok:
             self._tell_good(account, polled)
         else:
@@ -70,6 +74,8 @@ class PollingLog:
             log.warning("the counter fell", meter=meter, decided=decisions[-1].kind.value, reason=decisions[-1].reason)
         self._tell_missed(account, polled)
         self._tell_flags(account, polled)
+        if polled.answer is not None:
+            self._tell_records(account, polled.answer)
         self._tell_new_fields(account, polled)
 
     def _tell_missed(self, account: Account, polled: Polled) -> None:
@@ -98,9 +104,22 @@ class PollingLog:
         elif self._reviews.again(account.name, " ".join(polled.flags)) is not None:
             _log(account).warning("the answer deserves a review", flags=list(polled.flags))
 
-    def _tell_delay(self, account: Account, polled: Polled) -> None:
+    def _tell_records(self, account: Account, answer: Answer) -> None:
+        """Tell of records that were refused alone, and of records listed twice."""
+        reasons = sorted({one.reason for one in answer.rejections})
+        if not reasons:
+            self._refusals.over(account.name)
+        elif self._refusals.again(account.name, " ".join(reasons)) is not None:
+            told = {"rejected_requests": len(answer.rejections), "reasons": reasons[:_MOST_FIELDS]}
+            _log(account).warning("records of the list were refused; all else of the answer stands", **told)
+        if not answer.repeated:
+            self._repeats.over(account.name)
+        elif self._repeats.again(account.name, "repeated") is not None:
+            _log(account).info("records were listed twice and count once", repeated_requests=answer.repeated)
+
+    def _tell_delay(self, account: Account, took: timedelta) -> None:
         """Warn of polls that take longer than their interval: the slots they cover fall out."""
-        skipped = (polled.finished_at - polled.started_at) // account.poll_every
+        skipped = took // account.poll_every
         if skipped <= 0:
             return
         total = self._delays.again(account.name, "slow", skipped)

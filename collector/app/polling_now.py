@@ -1,7 +1,8 @@
 """Polls accounts once, now: what ``collector poll`` does.
 
 Asks always, unless the provider's own ``Retry-After`` is not over or another collector is asking at this moment. One
-account's fault never keeps another from being polled.
+account's fault never keeps another from being polled. While the database cannot be used, the answers are kept in the
+spool; what waits there of an account is stored before it is asked again.
 """
 
 from __future__ import annotations
@@ -9,18 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from collector.app import logs
 from collector.app.clock import SystemClock, lease_owner
+from collector.app.keeping import Keeper, is_storage_away
+from collector.app.state_folder import StateFolder, check_heads, state_of
 from collector.app.stopping import stopping_on_signals
 from collector.app.wiring import http_client, lease_length, targets
 from collector.config import AccountSettings, Settings
 from collector.domain.accounts import Account
 from collector.domain.instants import format_instant
-from collector.errors import CollectorError
+from collector.errors import CollectorError, StorageError
 from collector.http import HttpClient
 from collector.polling.one_poll import Polled, Poller, Target
 from collector.store.accounts import Lease, Refusal, claim, release
@@ -71,18 +74,37 @@ def poll_now(
     """
     ready, turns = _with_keys(accounts, environ)
     logs.protect([account.key for account in ready])
-    clock = SystemClock()
+    clock, state = SystemClock(), state_of(settings, database)
+    check_heads(state, database)
     with _client(settings, clock) as client, ThreadPoolExecutor(settings.collector.workers) as pool:
-        poller = Poller(database, client, clock.now)
-        owner = lease_owner()
-
-        def take(target: Target) -> Turn:
-            return _take_turn(target, poller, owner, settings, force=force)
-
-        for turn in pool.map(take, targets(database, ready)):
+        keeper = Keeper(Poller(database, client, clock.now), state)
+        for turn in pool.map(_turns(settings, database, ready, keeper, force=force), ready):
             turns[turn.account] = turn
             done(turn)
+    _save(state)
     return [turns[one.name] for one in accounts]
+
+
+def _turns(
+    settings: Settings, database: Database, ready: Sequence[Account], keeper: Keeper, *, force: bool
+) -> Callable[[Account], Turn]:
+    """Return what polls an account; where not even its row can be had, by keeping the answer."""
+    try:
+        wanted = {one.account.name: one for one in targets(database, ready)}
+    except StorageError as error:
+        if not is_storage_away(error):
+            raise
+        fault = error
+        return lambda account: _asked_only(account, keeper, fault)
+    owner = lease_owner()
+    return lambda account: _take_turn(wanted[account.name], keeper, owner, settings, force=force)
+
+
+def _save(state: StateFolder) -> None:
+    try:
+        state.heads.save()
+    except StorageError as error:
+        structlog.get_logger().warning(f"the newest polls cannot be remembered: {error}")
 
 
 def _with_keys(
@@ -113,20 +135,44 @@ def _client(settings: Settings, clock: SystemClock) -> Iterator[HttpClient]:
         client.close()
 
 
-def _take_turn(target: Target, poller: Poller, owner: str, settings: Settings, *, force: bool) -> Turn:
-    name, now = target.account.name, poller.now()
+def _take_turn(target: Target, keeper: Keeper, owner: str, settings: Settings, *, force: bool) -> Turn:
+    name, database = target.account.name, keeper.poller.database
     try:
-        lease = claim(poller.database, target.row.id, owner, now, now + lease_length(settings), force=force)
-        if isinstance(lease, Refusal):
-            return Turn(name, skipped=_reason(lease))
-        with _given_back(poller.database, lease):
-            return Turn(name, poller.poll(target, lease))
+        lease = _claimed(target, keeper, owner, settings, force=force)
+        if isinstance(lease, Turn):
+            return lease
+        with _given_back(database, lease):
+            return Turn(name, _replayed_and_polled(target, lease, keeper))
     except CollectorError as error:
         return Turn(name, error=error)
     except Exception as error:  # noqa: BLE001 - the turn's edge: one account's fault must not keep the others from being told
         structlog.get_logger().exception("a poll ended unexpectedly", account=name)
         kind = type(error).__name__
         return Turn(name, error=CollectorError(f"a fault in the collector ended the poll ({kind}); please report it"))
+
+
+def _claimed(target: Target, keeper: Keeper, owner: str, settings: Settings, *, force: bool) -> Lease | Turn:
+    """Return the account's lease, or what happened instead."""
+    name, now = target.account.name, keeper.poller.now()
+    try:
+        until = now + lease_length(settings)
+        lease = claim(keeper.poller.database, target.row.id, owner, now, until, force=force)
+    except StorageError as error:
+        if not is_storage_away(error):
+            raise
+        return _asked_only(target.account, keeper, error)
+    return Turn(name, skipped=_reason(lease)) if isinstance(lease, Refusal) else lease
+
+
+def _replayed_and_polled(target: Target, lease: Lease, keeper: Keeper) -> Polled:
+    kept, fault = keeper.catch_up(target, lease)
+    return keeper.poll(target, replace(lease, failures=kept.failures), fault=fault)
+
+
+def _asked_only(account: Account, keeper: Keeper, fault: CollectorError) -> Turn:
+    """Ask an account that cannot be claimed, because the database cannot be used, and keep the answer."""
+    _, error = keeper.poll_unleased(account, 0, fault)
+    return Turn(account.name, error=error)
 
 
 @contextmanager

@@ -40,8 +40,8 @@ def output_stream() -> TextIO:
     return sys.stdout
 
 
-def print_report(name: str, rows: Iterable[Row], chosen: str, out: TextIO) -> None:
-    """Write a report's rows to ``out`` as ``table``, ``json`` or ``csv``."""
+def print_report(name: str, rows: Iterable[Row], chosen: str, out: TextIO, notes: Iterable[str] = ()) -> None:
+    """Write a report's rows to ``out`` as ``table``, with ``notes`` below it, ``json`` or ``csv``."""
     from reports.rendering import write_csv, write_json
 
     if chosen == "json":
@@ -50,6 +50,7 @@ def print_report(name: str, rows: Iterable[Row], chosen: str, out: TextIO) -> No
         write_csv(rows, _columns(name), out)
     else:
         _print_report_table(name, rows, out)
+        out.writelines(f"note: {note}\n" for note in notes)
 
 
 def _columns(name: str) -> Sequence[str]:
@@ -176,7 +177,7 @@ def print_decisions(found: Sequence[DecisionRow], *, as_json: bool) -> None:
 
         write_json(rows, output_stream())
     elif not rows:
-        sys.stderr.write("no counter ever fell\n")
+        sys.stderr.write("no counter ever fell or jumped\n")
     else:
         print_table(_decision_table(found))
 
@@ -220,8 +221,8 @@ def print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
         output_stream().write(f"{'ok   ' if one.ok else 'FAULT'}  {one.check:<9} {one.message}\n")
 
 
-def print_status(rows: Sequence[StatusRow], *, as_json: bool) -> None:
-    """Print where every meter stands."""
+def print_status(rows: Sequence[StatusRow], *, as_json: bool, collectors: Sequence[str] = ()) -> None:
+    """Print where every meter stands and, for people, what ``collectors`` says of what collects."""
     if as_json:
         from reports.rendering import write_json
 
@@ -232,7 +233,7 @@ def print_status(rows: Sequence[StatusRow], *, as_json: bool) -> None:
         from collector.app.status import explanations, status_table
 
         print_table(status_table(rows))
-        for line in explanations(rows):
+        for line in (*explanations(rows), *collectors):
             output_stream().write(f"{line}\n")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TextIO
 
@@ -21,12 +21,17 @@ _NOTHING = "nothing was recorded in this period; `collector poll` records, `coll
 
 
 def print_month(
-    found: Sequence[MonthRow], which: As, chosen: str, out: TextIO, answered: MonthAnswer | None = None
+    found: Sequence[MonthRow],
+    which: As,
+    chosen: str,
+    out: TextIO,
+    answered: MonthAnswer | None = None,
+    notes: Iterable[str] = (),
 ) -> None:
     """Write the report ``month`` to ``out`` as ``table``, ``json`` or ``csv``.
 
     With an ``answered`` invoice the sentences of the verdict stand on top of the table, and its figures in the last
-    keys of JSON and columns of CSV, which are empty without one.
+    keys of JSON and columns of CSV, which are empty without one. ``notes`` stand below the table.
     """
     from reports.documents.month_invoiced import INVOICED, invoiced_of
     from reports.month import columns_of, object_of, summary_of
@@ -45,6 +50,7 @@ def print_month(
             said = () if answered is None else answered.document.paragraphs
             out.writelines([*(f"{_inert(one)}\n" for one in said), "\n"] if said else [])
             print_table(month_pages(found), out)
+            out.writelines(f"note: {one}\n" for one in notes)
 
 
 def _inert(text: str) -> str:

@@ -10,18 +10,20 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from collector.app.state_folder import state_of
 from collector.app.wiring import agreements
 from collector.config import Settings
 from collector.domain.terms import fall_terms
 from collector.errors import IntegrityError, UsageError
 from collector.providers import PROVIDERS
 from collector.store.engine import Database
+from collector.store.heads import Heads, not_there
 from collector.store.revision import require_head
 from collector.store.verifying.chain import Head
-from collector.store.verifying.findings import Advance, Check
+from collector.store.verifying.findings import Advance, Check, Place
 from collector.store.verifying.proof import Proof, Wanted, kept_texts, prove, recorded_accounts, rows_to_prove
 
 if TYPE_CHECKING:
@@ -66,9 +68,30 @@ def verify(settings: Settings, accounts: Sequence[str] | None, expected: Sequenc
         catalogue = {name: one.meters for name, one in PROVIDERS.items()}
         with _progress(rows_to_prove(database, accounts)) as advance:
             proof = prove(database, Wanted(accounts, wanted, catalogue), advance)
+        remembered = _remembered(database, state_of(settings).heads, accounts)
+        if remembered is not None:
+            proof = replace(proof, checks=(*proof.checks, remembered))
         return Verified(database.place, proof, tuple(_pending(settings, database, proof)))
     finally:
         database.close()
+
+
+def _remembered(database: Database, heads: Heads, accounts: Sequence[str] | None) -> Check | None:
+    """Hold the database against what this machine saw stored in it; None where it remembers nothing."""
+    wanted = [one for one in heads.all if accounts is None or one.account in accounts]
+    if not wanted:
+        return None
+    check = Check("remembered", "what this machine saw stored is still there")
+    check.counted["remembered polls"] += len(wanted)
+    with database.read() as connection:
+        gone = not_there(connection, wanted)
+    for one in gone:
+        check.find(
+            Place("poll", {"account": one.account, "id": one.number}, one.account),
+            f"it was stored with digest {one.digest.hex()[:12]} and is not there any more: this is an older copy, or "
+            "its end was lost; bring the right database back, or accept the loss with --accept-loss",
+        )
+    return check
 
 
 def _expectations(texts: Sequence[str]) -> dict[str, list[tuple[int, str]]]:

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import platformdirs
+import structlog
 
 from collector.app.clock import SystemClock
+from collector.app.clock_guard import require_age
 from collector.config import AccountSettings, Settings, find_config, load
 from collector.domain.accounts import Account, Agreement
 from collector.domain.instants import instant_of
-from collector.errors import ClockError, UsageError
+from collector.errors import ClockError, DisconnectedError, UsageError
 from collector.http import HttpClient, HttpSettings
 from collector.polling.one_poll import Target
 from collector.providers import provider_named
 from collector.store.accounts import register
-from collector.store.engine import Database
+from collector.store.committing import CLOCK_IS_WRONG, SET_THE_CLOCK
+from collector.store.engine import Database, file_of
 from collector.store.reading import meters
 from collector.store.revision import require_head
+from collector.store.sqlite_place import open_to_others, require_local, require_writable
 from collector.store.terms import bring_terms
-from collector.store.writing import CLOCK_IS_WRONG
 
 DISTRIBUTION = "usage-collector"
+_KNOCK_SECONDS = 1.0
 
 
 def program_version() -> str:
@@ -56,24 +60,85 @@ def open_database(settings: Settings) -> Database:
         StorageError: It is missing or cannot be used.
         RevisionError: Its schema is older or newer.
     """
-    database = Database(settings.database_url, pool_size=settings.collector.workers + 2)
+    require_local_file(settings)
+    busy = settings.collector.busy_timeout.total_seconds()
+    database = Database(settings.database_url, pool_size=settings.collector.workers + 2, busy_seconds=busy)
     require_head(database)
     bring_terms(database, agreements(settings), SystemClock().now())
     return database
 
 
-def require_plausible_clock(database: Database, now: datetime) -> None:
-    """Make sure that the clock is not far behind what is stored.
+def require_local_file(settings: Settings) -> None:
+    """Make sure that a SQLite database lies on this machine, unless the settings allow another place.
 
     Raises:
-        ClockError: It is more than a day behind the newest value.
+        StorageError: It lies on a network file system.
+    """
+    path = file_of(settings.database_url)
+    if path is not None and not settings.collector.allow_network_filesystem:
+        require_local(path)
+
+
+def require_writable_file(settings: Settings) -> str | None:
+    """Make sure that a SQLite database may be written; return what to do if others may do so too, or None.
+
+    Raises:
+        StorageError: It, or its folder, can only be read.
+    """
+    path = file_of(settings.database_url)
+    if path is None:
+        return None
+    require_writable(path)
+    return open_to_others(path)
+
+
+def open_for_polling(settings: Settings, clock: SystemClock | None = None) -> Database:
+    """Return the database as ``open_database`` does, sure before anybody is asked that polls can be stored in it.
+
+    A PostgreSQL server that cannot be reached is waited for as long as the settings say.
+
+    Raises:
+        StorageError: It is missing, cannot be used or can only be read.
+        RevisionError: Its schema is older or newer.
+    """
+    risk = require_writable_file(settings)
+    if risk is not None:
+        structlog.get_logger().warning(risk)
+    clock = SystemClock() if clock is None else clock
+    return _patiently(lambda: open_database(settings), settings, clock)
+
+
+def _patiently(opened: Callable[[], Database], settings: Settings, clock: SystemClock) -> Database:
+    """Try again while the server cannot be reached, about every second."""
+    ends = clock.monotonic() + settings.collector.connect_patience.total_seconds()
+    told = False
+    while True:
+        try:
+            return opened()
+        except DisconnectedError as error:
+            if clock.monotonic() >= ends or clock.wait(_KNOCK_SECONDS):
+                raise
+            if not told:
+                structlog.get_logger().warning(f"waiting for the database: {error}")
+            told = True
+
+
+def require_plausible_clock(database: Database, now: datetime) -> None:
+    """Make sure that the clock can be right, by what is stored and by when this program can run at all.
+
+    A clock that is far ahead would store values that keep every later poll out, so no ten years of silence
+    are believed.
+
+    Raises:
+        ClockError: It is more than a day behind the newest value, ten years ahead of it, or in another age.
     """
     with database.read() as connection:
         newest = max((instant_of(row.last_at) for row in meters(connection)), default=None)
     if newest is not None and newest - now > CLOCK_IS_WRONG:
         raise ClockError(
-            f"the clock says {now:%Y-%m-%d %H:%M}Z, but there are values of {newest:%Y-%m-%d %H:%M}Z; set the clock"
+            f"the clock says {now:%Y-%m-%d %H:%M}Z, but there are values of {newest:%Y-%m-%d %H:%M}Z; {SET_THE_CLOCK}"
         )
+    require_age(now, newest, "the newest value")
 
 
 def http_client(settings: Settings, clock: SystemClock) -> HttpClient:

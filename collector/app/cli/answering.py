@@ -127,13 +127,33 @@ def answer(asked: Asked, how: How, *, text: AsText, document: AsDocument) -> Non
             written(chosen.output) as out,
             asked_ledger(settings, asked.names, asked.span, asked.zone) as (database, question),
         ):
+            if chosen.form is OutputFormat.TABLE and question.zone is not None:
+                out.write(f"days of {question.zone.key}\n")
             _write_text(lambda to: text(database, question, chosen.form.value, to), out)
+            _tell_stale(database, question, chosen, out)
         return
     with (
         written_bytes(chosen.output) as binary,
         asked_ledger(settings, asked.names, asked.span, asked.zone) as (database, question),
     ):
-        write_document(lambda: document(database, question), chosen, binary)
+        write_document(lambda: _with_stale_notes(document, database, question), chosen, binary)
+
+
+def _with_stale_notes(document: AsDocument, database: Database, question: Question) -> Document:
+    from reports.freshness import with_stale_notes
+
+    return with_stale_notes(document(database, question), database, question)
+
+
+def _tell_stale(database: Database, question: Question, chosen: Wanted, out: TextIO) -> None:
+    """Say whose figures are stale: below a table; on stderr where a program reads the rows."""
+    from reports.freshness import stale_notes
+
+    for note in stale_notes(database, question):
+        if chosen.form is OutputFormat.TABLE:
+            out.write(f"{note}\n")
+        else:
+            typer.echo(f"note: {note}", err=True)
 
 
 def _write_text(write: Callable[[TextIO], None], out: TextIO) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from collector.app.cli.options import AccountName, Accounts, Config, Json, Meter, Meters, Zone, question_of, settings_of
+from collector.app.cli.options import AccountName, Accounts, Config, Json, Meter, Meters, Zone, settings_of
 
 
 def status(
@@ -18,9 +18,11 @@ def status(
     json_: Json = False,
 ) -> None:
     """Show where every meter stands: value, age, today, burn rate, quota, exhaustion, health."""
-    from collector.app.cli.ledger import require_known
     from collector.app.clock import SystemClock
+    from collector.app.collectors import collector_words, collectors_of
     from collector.app.printing import print_status
+    from collector.app.questions import question_of, require_known
+    from collector.app.state_folder import faults_of_state, state_of
     from collector.app.status import status_rows
     from collector.app.wiring import open_database
 
@@ -30,9 +32,14 @@ def status(
     try:
         require_known(settings, database, question.accounts, question.meters)
         rows = status_rows(settings, database, question)
+        collectors = (
+            [] if json_ else [f"collector {collector_words(one, question.now)}" for one in collectors_of(database)]
+        )
+        if not json_:
+            collectors += [str(fault) for fault in faults_of_state(state_of(settings, database), database)]
     finally:
         database.close()
-    print_status(rows, as_json=json_)
+    print_status(rows, as_json=json_, collectors=collectors)
 
 
 def can_spend(

@@ -11,15 +11,19 @@ import typer
 from collector.app.cli.options import Account, Accounts, Config, Json, Meter, Meters, settings_of
 from collector.errors import UsageError
 
-resets = typer.Typer(help="The falls of counters, what was decided about each, and why.", no_args_is_help=True)
+resets = typer.Typer(
+    help="The falls and jumps of counters, what was decided about each, and why.", no_args_is_help=True
+)
 
 
 class Verdict(StrEnum):
-    """What an operator can say a fall was."""
+    """What an operator can say a fall or a jump was."""
 
     RESET = "reset"
     CORRECTION = "correction"
     GLITCH = "glitch"
+    GROWTH = "growth"
+    UNIT = "unit"
 
 
 @resets.command("list")
@@ -31,11 +35,12 @@ def list_(
     config: Config = None,
     json_: Json = False,
 ) -> None:
-    """List the falls of counters and what was decided about them."""
-    from collector.app.cli.ledger import require_known
+    """List the falls of counters, what was decided about them, and the jumps that wait for a decision."""
     from collector.app.printing import print_decisions
+    from collector.app.questions import require_known
     from collector.app.wiring import open_database
     from collector.store.decisions import listed
+    from collector.store.spikes import listed_spikes
 
     settings = settings_of(context, config)
     database = open_database(settings)
@@ -43,15 +48,16 @@ def list_(
         require_known(settings, database, accounts, meters)
         with database.read() as connection:
             found = listed(connection, accounts or None, meters or None, superseded=everything)
+            found += listed_spikes(connection, accounts or None, meters or None)
     finally:
         database.close()
-    print_decisions(found, as_json=json_)
+    print_decisions(sorted(found, key=lambda one: (one.account, one.meter, one.at)), as_json=json_)
 
 
 @resets.command("decide")
 def decide(
     context: typer.Context,
-    verdict: Annotated[Verdict, typer.Option("--as", help="What the fall was.")],
+    verdict: Annotated[Verdict, typer.Option("--as", help="What it was; growth: usage indeed; unit: another unit.")],
     reason: Annotated[str, typer.Option("--reason", help="Why; kept in the record.")],
     key: Annotated[str | None, typer.Argument(metavar="[ID]", help="The fall, as `resets list` names it.")] = None,
     account: Account = None,
@@ -61,7 +67,7 @@ def decide(
     config: Config = None,
     json_: Json = False,
 ) -> None:
-    """Decide what a fall was; the old decision stays in the record and every report changes at once."""
+    """Decide what a fall or a jump was; the old decision stays in the record and every report changes at once."""
     from collector.app.deciding import decide_fall
     from collector.app.printing import print_decisions
     from collector.store.locating import Fall

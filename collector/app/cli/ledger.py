@@ -5,13 +5,12 @@ Nothing heavy is imported before it is used: ``--help`` must stay quick.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeAlias
 
-from collector.app.cli.options import question_of
-from collector.errors import UsageError
+from collector.app.questions import question_of, require_known
 
 if TYPE_CHECKING:
     from collector.config import Settings
@@ -55,25 +54,3 @@ def written(output: Path | None) -> Iterator[TextIO]:
 
     with nullcontext(output_stream()) if output is None else whole_file(output) as out:
         yield out
-
-
-def require_known(
-    settings: Settings, database: Database, accounts: Sequence[str] | None, meters: Sequence[str] | None
-) -> None:
-    """Refuse names that neither the settings nor the history know: an empty answer would look like no usage.
-
-    Raises:
-        UsageError: An account or a meter is unknown.
-    """
-    from collector.app.wiring import configured_meters
-    from collector.store.accounts import recorded
-
-    known = recorded(database)
-    _require_among("account", accounts, {*known, *(one.name for one in settings.accounts)})
-    _require_among("meter", meters, {*configured_meters(settings), *(name for each in known.values() for name in each)})
-
-
-def _require_among(what: str, names: Sequence[str] | None, known: set[str]) -> None:
-    for name in names or ():
-        if name not in known:
-            raise UsageError(f"no {what} is called {name!r} (known: {', '.join(sorted(known)) or 'none'})")

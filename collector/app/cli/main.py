@@ -6,6 +6,7 @@ needs when it is called.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -20,12 +21,15 @@ from collector.app.cli import (
     polling,
     reporting,
     reports,
+    serving,
     setting_up,
     statements,
     trend,
     verifying,
 )
 from collector.app.cli.options import Config
+from collector.app.cli.standard_output import whole_output
+from collector.app.early_signals import hold_back
 from collector.errors import CollectorError
 
 _NAME = "collector"
@@ -62,6 +66,7 @@ app.command("doctor")(setting_up.doctor)
 app.add_typer(setting_up.database, name="db")
 app.command("poll")(polling.poll)
 app.command("run")(polling.run)
+app.command("serve")(serving.serve)
 app.command("status")(asking.status)
 reporting.report.command("trend")(trend.trend)
 reporting.report.command("month")(statements.month)
@@ -83,11 +88,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: What follows the program's name; without it those the process was started with.
     """
+    if arguments is None:
+        hold_back(sys.argv)
+    # Whatever this program writes is its user's own affair: history, reports, spool, logs of the database.
+    os.umask(0o077)
+    _leave_no_core_dump()
     try:
-        app(args=arguments, prog_name=_NAME)
+        with whole_output():
+            app(args=arguments, prog_name=_NAME)
     except CollectorError as error:
         typer.echo(f"collector: {error}", err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         typer.echo("collector: stopped", err=True)
         sys.exit(130)
+
+
+def _leave_no_core_dump() -> None:
+    """Keep the memory of a crash, and with it the keys, from being written to a file."""
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return  # Windows has none, and writes none
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

@@ -19,9 +19,10 @@ def poll(
 ) -> None:
     """Poll each account once, now, and print what was new; exit code 1 if any poll failed."""
     from collector.app import logs
+    from collector.app.clock import SystemClock
     from collector.app.polling_now import poll_now
     from collector.app.printing import print_turns
-    from collector.app.wiring import chosen, open_database
+    from collector.app.wiring import chosen, open_for_polling, require_plausible_clock
     from collector.config import double_counting
 
     logs.configure()
@@ -29,8 +30,9 @@ def poll(
     wanted = chosen(settings, accounts or [])
     for warning in double_counting(settings, os.environ):
         typer.echo(f"warning: {warning}", err=True)
-    database = open_database(settings)
+    database = open_for_polling(settings)
     try:
+        require_plausible_clock(database, SystemClock().now())
         turns = poll_now(settings, database, wanted, os.environ, force=force)
     finally:
         database.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
@@ -202,6 +202,25 @@ def _answer_summary(asked: Asked, how: How, *, gaps: bool) -> None:
     answer(asked, how, text=text, document=document)
 
 
+def _noted(
+    name: str, database: Database, question: Question, rows: Iterable[Row], chosen: str
+) -> tuple[Iterable[Row], Sequence[str]]:
+    """Return the rows and the notes below them with what deserves a review, which people are told beside figures."""
+    from reports.flag_notes import flag_sentences, rate_notes, with_day_flags
+    from reports.forecast import MOST_DAYS
+    from reports.windows import meters_asked
+
+    if chosen != "table":
+        return rows, ()
+    if name == "daily":
+        return with_day_flags(database, question, rows), ()
+    if name == "burn":
+        return rows, rate_notes(database, question, MOST_DAYS)
+    if name == "exhaustion":
+        return rows, list(flag_sentences(database, meters_asked(database, question), MOST_DAYS))
+    return rows, ()
+
+
 def _answer(name: str, asked: Asked, how: How, rows: _Rows, document: AsDocument) -> None:
     """Ask the ledger and write the answer: rows as a table, JSON or CSV, else the document."""
     from collector.app.printing import print_report
@@ -211,6 +230,7 @@ def _answer(name: str, asked: Asked, how: How, rows: _Rows, document: AsDocument
 
         # That no request was missed is good news only where some poll was made.
         unasked = chosen == "table" and name == "requests --gaps" and not meters_asked(database, question)
-        print_report("requests" if unasked else name, rows(database, question), chosen, out)
+        found, notes = _noted(name, database, question, rows(database, question), chosen)
+        print_report("requests" if unasked else name, found, chosen, out, notes)
 
     answer(asked, how, text=text, document=document)

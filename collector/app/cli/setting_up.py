@@ -40,18 +40,34 @@ def doctor(context: typer.Context, config: Config = None, json_: Json = False) -
     logs.configure()
     findings = examine(lambda: settings_of(context, config), os.environ)
     print_findings(findings, as_json=json_)
-    raise typer.Exit(next((one.exit_code for one in findings if not one.ok), 0))
+    # The worst code wins, and the worse a fault, the higher its code.
+    raise typer.Exit(max((one.exit_code for one in findings if not one.ok), default=0))
 
 
 @database.command("upgrade")
-def upgrade(context: typer.Context, config: Config = None) -> None:
-    """Create the database if it is missing and bring it to this program's schema."""
+def upgrade(
+    context: typer.Context,
+    config: Config = None,
+    backup: Annotated[
+        bool, typer.Option("--backup/--no-backup", help="Copy a SQLite database that has to be changed first.")
+    ] = True,
+) -> None:
+    """Create the database if it is missing and bring it to this program's schema; a copy is made first."""
+    from collector.app.clock import SystemClock
+    from collector.app.upgrading import upgrade_safely
+    from collector.app.wiring import require_local_file
     from collector.store.engine import Database
-    from collector.store.revision import upgrade as upgrade_database
 
-    store = Database(settings_of(context, config).database_url)
+    settings = settings_of(context, config)
+    require_local_file(settings)
+    store = Database(settings.database_url)
     try:
-        before, after = upgrade_database(store)
+        before, after = upgrade_safely(
+            store,
+            SystemClock().now(),
+            copy=backup,
+            copied=lambda path: typer.echo(f"copied to {path}, proved readable; it can be removed once all is well"),
+        )
     finally:
         store.close()
     if before == after:
@@ -99,6 +115,22 @@ def backup(
     finally:
         store.close()
     typer.echo(f"wrote {target} ({size:,} bytes), proved readable")
+
+
+@database.command("restore")
+def restore(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="What `collector db backup` wrote.")],
+    config: Config = None,
+) -> None:
+    """Put a backup in the place of the database: proved first, the old file kept, refused while it is in use."""
+    from collector.app.restoring import restore_backup
+
+    restored = restore_backup(settings_of(context, config), source)
+    typer.echo(f"restored {restored.place} from {source}: proved, revision {restored.revision}")
+    if restored.kept is not None:
+        typer.echo(f"the database that was there is now {restored.kept}")
+    typer.echo("next: `collector status`, then start the collector again")
 
 
 @database.command("copy")

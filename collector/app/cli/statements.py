@@ -56,6 +56,7 @@ def month(
 ) -> None:
     """Show a billing period all in one: what was used, what it costs; with --invoice also whether to pay it."""
     from collector.app.printing_statements import print_month
+    from reports.flag_notes import period_notes
     from reports.invoices import read_invoice
     from reports.month import As
 
@@ -69,7 +70,7 @@ def month(
         answered = None if billed is None else said.verdict(database, question, period, As(as_), billed)
         if answered is not None and (form != "table" or not found):
             said.notes += answered.document.paragraphs
-        print_month(found, As(as_), form, out, answered)
+        print_month(found, As(as_), form, out, answered, period_notes(database, question, found))
 
     def document(database: Database, question: Question) -> Document:
         said.of_month(database, question, period, As(as_))

@@ -35,9 +35,12 @@ def trend(
 
 def _as_text(database: Database, question: Question, chosen: str, out: TextIO) -> None:
     from collector.app.printing_trend import print_trend
+    from reports.flag_notes import asked_notes
     from reports.trend.report import trend as reports_of
 
     print_trend(reports_of(database, question), chosen, out)
+    if chosen == "table":
+        out.writelines(f"note: {note}\n" for note in asked_notes(database, question))
 
 
 def _as_document(database: Database, question: Question) -> Document:

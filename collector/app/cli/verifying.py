@@ -16,6 +16,9 @@ def verify(
         list[str] | None,
         typer.Option("--expect", help="A head printed earlier that must be in the chain.", metavar="ACCOUNT=N:DIGEST"),
     ] = None,
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Accept that polls this machine saw stored are gone, then prove.")
+    ] = False,
     config: Config = None,
     json_: Json = False,
 ) -> None:
@@ -23,6 +26,14 @@ def verify(
     from collector.app.verifying import print_verified, require_proved
     from collector.app.verifying import verify as verified
 
-    found = verified(settings_of(context, config), accounts or None, expect or [])
+    settings = settings_of(context, config)
+    if accept_loss:
+        from collector.app import logs
+        from collector.app.state_folder import accept_loss as accept
+
+        logs.configure()
+        gone = accept(settings, "accepted by an operator with `collector verify --accept-loss`")
+        typer.echo(f"accepted the loss of polls of {gone} account{'s' if gone != 1 else ''}", err=True)
+    found = verified(settings, accounts or None, expect or [])
     print_verified(found, as_json=json_)
     require_proved(found)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 
 from collector.app.scheduled.delivering import address_of
 from collector.app.scheduled.rendering import require_extras
-from collector.config import ReportSettings
+from collector.config import ReportSettings, TargetSource
 from collector.errors import CollectorError, ConfigError
 
 
@@ -37,7 +37,23 @@ def _require_folder(report: ReportSettings) -> None:
 
 
 def _require_apprise(report: ReportSettings) -> None:
-    if report.targets and find_spec("apprise") is None:
-        raise ConfigError(
-            f"report {report.name}: sending needs apprise; install it with `pip install 'usage-collector[notify]'`"
-        )
+    if report.targets:
+        _require_way_out(f"report {report.name}")
+
+
+def _require_way_out(what: str) -> None:
+    if find_spec("apprise") is None:
+        raise ConfigError(f"{what}: sending needs apprise; install it with `pip install 'usage-collector[notify]'`")
+
+
+def notice_faults(targets: Sequence[TargetSource], environ: Mapping[str, str]) -> Iterator[CollectorError]:
+    """Yield what keeps notices of faults from being sent: the extra, and the places of their addresses."""
+    checks: list[Callable[[], object]] = [
+        partial(_require_way_out, "notices"),
+        *(partial(address_of, target, environ) for target in targets),
+    ]
+    for check in checks:
+        try:
+            check()
+        except CollectorError as error:
+            yield error

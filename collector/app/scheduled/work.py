@@ -48,6 +48,9 @@ class ScheduledReports:
         ways: How reports are rendered and how messages leave.
         environ: Where addresses are read from.
         chance: Returns a random number in [0, 1).
+
+    Attributes:
+        last_step: When the last step ended, in the clock's monotonic seconds; a step is one report or one delivery.
     """
 
     def __init__(
@@ -69,19 +72,25 @@ class ScheduledReports:
         self._untidy = list(self.reports.values())
         self._troubles = Troubles(clock.monotonic)
         self._ticking = threading.Lock()
+        self.last_step = clock.monotonic()
 
     def tick(self) -> None:
         """Plan, make at most one report, and deliver a few; a second tick at the same time does nothing."""
-        if not self.reports or not self._ticking.acquire(blocking=False):
+        if not self._ticking.acquire(blocking=False):
             return
         try:
-            self._tidy()
-            if self._believed.now():
-                self._plan()
-                self._make()
-                self._deliver()
+            if self.reports:
+                self._tidy()
+                if self._believed.now():
+                    self._plan()
+                    self._make()
+                    self._deliver()
         finally:
+            self._stepped()
             self._ticking.release()
+
+    def _stepped(self) -> None:
+        self.last_step = self._clock.monotonic()
 
     def stop(self, seconds: float) -> bool:
         """Let a running step end; return False if it is still running after ``seconds``."""
@@ -115,6 +124,7 @@ class ScheduledReports:
         """Make the report that is due longest of those whose data are in."""
         for _ in range(_MOST_LOOKS):
             now = self._clock.now()
+            self._stepped()
             if self._stopping():
                 return
             claimed = claim_run(self.post.bench.database, list(self.reports), self.owner, now, now + MAKING)
@@ -148,6 +158,7 @@ class ScheduledReports:
     def _deliver(self) -> None:
         for _ in range(_MOST_SENT):
             now = self._clock.now()
+            self._stepped()
             if self._stopping():
                 return
             claimed = claim_delivery(self.post.bench.database, list(self.reports), self.owner, now, now + SENDING)
