@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import NormalDist
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -91,15 +92,20 @@ def days_needed(standing: QuotaStanding) -> Sequence[Window]:
 
 
 def exhaustion(
-    standings: Sequence[QuotaStanding], days: Mapping[tuple[str, str], pd.DataFrame], now: datetime
+    standings: Sequence[QuotaStanding],
+    days: Mapping[tuple[str, str], pd.DataFrame],
+    now: datetime,
+    left_out: Mapping[int, Sequence[str]] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Return the report ``exhaustion``.
 
     Args:
         standings: Where the quotas stand, in the order of the report.
         days: By account and meter the daily deltas of ``days_needed``, as ``reports.daily.daily_deltas`` returns them;
-            a meter may be missing.
+            a meter may be missing. With ``spiked`` of ``reports.spikes.with_spikes`` no forecast learns from
+            unconfirmed spikes; what is used holds them all the same.
         now: The instant of the question.
+        left_out: By meter id, sentences on what was left out, for ``reason``.
 
     Returns:
         One row per standing, index 0…n-1. ``account, meter, unit`` str; ``quota, used, remaining`` Int64 in the meter's
@@ -114,11 +120,13 @@ def exhaustion(
     Raises:
         CollectorError: An amount beyond 64 bits, which no frame can hold exactly.
     """
-    rows = [_row(one, days.get((one.row.account, one.row.name)), now) for one in standings]
+    rows = [
+        _row(one, days.get((one.row.account, one.row.name)), now, left_out.get(one.row.id, ())) for one in standings
+    ]
     return frame_of({name: [row.get(name) for row in rows] for name in SCHEMA}, SCHEMA)
 
 
-def _row(standing: QuotaStanding, days: pd.DataFrame | None, now: datetime) -> _Fields:
+def _row(standing: QuotaStanding, days: pd.DataFrame | None, now: datetime, left_out: Sequence[str]) -> _Fields:
     allowance, used, meter = standing.allowance, standing.used, standing.row
     row: _Fields = {
         "account": meter.account,
@@ -138,7 +146,7 @@ def _row(standing: QuotaStanding, days: pd.DataFrame | None, now: datetime) -> _
         raise CollectorError(f"what is used of {meter.account}/{meter.name} does not fit into 64 bits")
     row |= {"used": used.amount, "remaining": standing.remaining}
     row |= _exhausted(standing, days, now) if standing.exhausted else _outlook(standing, days, now)
-    reasons = [*([row["reason"]] if "reason" in row else []), *_remarks(standing, now)]
+    reasons = [*([row["reason"]] if "reason" in row else []), *_remarks(standing, now), *left_out]
     return {**row, "reason": "; ".join(map(str, reasons)) or None}
 
 

@@ -31,7 +31,7 @@ def explaining_falls(database: Database, statement: MeterStatement, invoiced: De
     with database.read() as connection:
         found = listed(connection, [asked.row.account], [asked.row.name])
     for one in found:
-        if one.kind not in {"correction", "reset"} or one.at < asked.period.start:
+        if one.kind not in {"correction", "reset", "unit"} or one.at < asked.period.start:
             continue
         before, after = (number(scaled(value, asked.row.scale)) for value in (one.before, one.after))
         is_later = one.at >= asked.period.end
@@ -39,6 +39,8 @@ def explaining_falls(database: Database, statement: MeterStatement, invoiced: De
             taken_back = Decimal(one.before - one.after).scaleb(-asked.row.scale)
             told = f"by {moment(one.at)} (its counter fell from {before} to {after})"
             yield from _taken_back(statement, invoiced - usage_of(statement), taken_back, told, is_later=is_later)
+        elif one.kind == "unit" and not is_later:
+            yield f"the counter went on in another unit by {moment(one.at)}, from {before} to {after}: no usage of ours"
         elif not is_later:
             yield f"the counter began anew by {moment(one.at)}, from {before} to {after}"
 

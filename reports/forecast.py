@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from collector.domain.calendar import day_of, start_of_day
+from reports.spikes import SPIKED
 
 LEAST_DAYS = 7
 MOST_DAYS = 28
@@ -96,7 +97,8 @@ def weekday_profile(days: pd.DataFrame) -> Profile | None:
 
     Args:
         days: As ``reports.daily.daily_deltas`` returns them, in order of time: ``day`` str, ``usage, lower, upper``
-            Int64, ``coverage`` float64, ``snapshots`` int64, ``partial`` bool.
+            Int64, ``coverage`` float64, ``snapshots`` int64, ``partial`` bool; and ``spiked``, where
+            ``reports.spikes.with_spikes`` added it, which is taken off the usage.
 
     Returns:
         The profile, or None for fewer than seven observed days among the last 28 whole ones.
@@ -106,6 +108,8 @@ def weekday_profile(days: pd.DataFrame) -> Profile | None:
     if observed.sum() < LEAST_DAYS:
         return None
     amounts = whole["usage"].astype("float64")
+    if SPIKED in whole:
+        amounts -= whole[SPIKED].astype("float64")
     weekday = pd.to_datetime(whole["day"]).dt.day_of_week
     means = _means(amounts, weekday)
     counts = weekday[observed].value_counts()

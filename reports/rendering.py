@@ -12,6 +12,7 @@ import csv
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -30,6 +31,8 @@ Value: TypeAlias = "Cell | Sequence[Value] | Mapping[str, Value]"
 
 # What spreadsheets take for the start of a formula, the full-width forms included.
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_PARTIAL = re.compile(r"\.([0-9]{1,10})-[0-9]+\.partial", re.ASCII)
+_DAY_SECONDS = 24 * 60 * 60
 _BREAKS = ("\t", "\r", "\n")
 
 
@@ -133,6 +136,7 @@ def _whole(path: Path) -> Iterator[int]:
     """Give the handle of a new file; its writer must have flushed it when the body ends."""
     require_replaceable(path)
     handle, partial = _new_file_beside(path)
+    _remove_remains(path.parent, os.fstat(handle).st_mtime)
     try:
         try:
             yield handle
@@ -146,6 +150,27 @@ def _whole(path: Path) -> Iterator[int]:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def _remove_remains(folder: Path, now: float) -> None:
+    """Remove what killed writers left in a folder: whose process is gone, or which is a day older than ``now``."""
+    with suppress(OSError):
+        for left in folder.glob(".*-*.partial"):
+            found = _PARTIAL.fullmatch(left.name)
+            if found is not None and _is_left(left, int(found[1]), now):
+                left.unlink(missing_ok=True)
+
+
+def _is_left(partial: Path, pid: int, now: float) -> bool:
+    if now - partial.stat().st_mtime > _DAY_SECONDS:
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 def _new_file_beside(path: Path) -> tuple[int, Path]:

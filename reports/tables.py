@@ -164,6 +164,7 @@ def notes_of(row: Row) -> Iterator[str]:
     ):
         if row[name]:
             yield f"{row[name]} {one if row[name] == 1 else many}"
+    yield from (f"polls flagged {row['flags']}",) if row.get("flags") else ()
 
 
 def burn_table(rows: Iterable[Row]) -> Sheet:

@@ -18,9 +18,11 @@ from reports.daily import daily_deltas
 from reports.document import Chart, Document, Fact, Section, Table
 from reports.documents.asked import NOTHING, by_meter, subtitle
 from reports.documents.records import columns, records
+from reports.flag_notes import rate_notes
 from reports.question import Question
 from reports.rendering import Row
 from reports.rows import rows_of
+from reports.spikes import SPIKED, with_spikes
 from reports.tables import moment, number, share
 from reports.windows import local_days, meters_asked, usage_windows
 
@@ -53,6 +55,7 @@ def burn_document(database: Database, question: Question) -> Document:
         made_at=question.now,
         records=table,
         sections=(*sections, *((overview,) if len(meters) > 1 else ())),
+        paragraphs=tuple(rate_notes(database, question, _LONGEST)),
         footer=_FOOTER if rows else (),
         empty="" if rows else NOTHING,
     )
@@ -100,7 +103,7 @@ def _days(database: Database, question: Question) -> dict[tuple[str, str], list[
         zone = question.agreement_of(row.account, row.timezone).zone
         first = day_of(instant_of(row.last_at), zone) - timedelta(days=_SHOWN + _LONGEST)
         wanted.append((row, local_days(row, zone, first, None)))
-    frame = daily_deltas(usage_windows(database, wanted))
+    frame = with_spikes(database, wanted, daily_deltas(usage_windows(database, wanted)))
     found: dict[tuple[str, str], list[Row]] = {}
     for (account, meter), group in frame.groupby(["account", "meter"]):
         found[str(account), str(meter)] = _means(group.loc[~group["partial"]])
@@ -108,7 +111,7 @@ def _days(database: Database, question: Question) -> dict[tuple[str, str], list[
 
 
 def _means(days: pd.DataFrame) -> list[Row]:
-    units = days["usage"].astype("float64") / 10.0 ** days["scale"]
+    units = (days["usage"].astype("float64") - days[SPIKED].astype("float64")) / 10.0 ** days["scale"]
     week, month = (units.rolling(length).mean().round(6).tolist() for length in (7, _LONGEST))
     rows: list[Row] = [
         {"day": str(day), "per_day_7": _known(short), "per_day_28": _known(long)}

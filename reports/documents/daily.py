@@ -13,6 +13,7 @@ from reports.daily import COLUMNS
 from reports.document import Column, Document, Fact, Kind, Section, Table, Tone
 from reports.documents.asked import NOTHING, by_meter, subtitle
 from reports.documents.records import columns, records
+from reports.flag_notes import with_day_flags
 from reports.question import Question
 from reports.rendering import Cell, Row
 from reports.rows import rows_of
@@ -29,7 +30,7 @@ _FOOTER = (
 def daily_document(database: Database, question: Question) -> Document:
     """Return the report ``daily`` of the asked local dates as a document; an empty one where nothing was recorded."""
     rows = rows_of(daily(database, question), COLUMNS)
-    meters = by_meter(rows)
+    meters = by_meter(with_day_flags(database, question, rows))
     alone = len(meters) == 1
     sections = tuple(_section(place, title, group, alone=alone) for place, (title, group) in enumerate(meters, 1))
     return Document(

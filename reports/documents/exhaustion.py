@@ -19,10 +19,12 @@ from reports.document import Chart, Column, Document, Fact, Section, Table, Tone
 from reports.documents.asked import NOTHING, heading, subtitle
 from reports.documents.records import columns, records
 from reports.exhaustion import COLUMNS
+from reports.flag_notes import flag_sentences
 from reports.forecast import MOST_DAYS, course, days_ahead, weekday_profile
 from reports.question import Question
 from reports.rendering import Row
 from reports.rows import rows_of, scaled
+from reports.spikes import with_spikes
 from reports.standing import QuotaStanding, quota_standings
 from reports.tables import number, outlook
 from reports.windows import local_days, meters_asked, usage_windows
@@ -60,6 +62,7 @@ def exhaustion_document(database: Database, question: Question) -> Document:
         made_at=question.now,
         records=table,
         facts=tuple(map(_fact, declared)) if len(declared) <= _FACTS else (),
+        paragraphs=tuple(flag_sentences(database, [one.row for one in standings], MOST_DAYS)),
         sections=(overview, *sections) if rows else (),
         footer=_FOOTER if rows else (),
         empty="" if rows else NOTHING,
@@ -101,7 +104,7 @@ def _days(database: Database, standings: Sequence[QuotaStanding]) -> dict[tuple[
     for one in standings:
         learned = day_of(instant_of(one.row.last_at), one.zone) - timedelta(days=MOST_DAYS)
         wanted.append((one.row, local_days(one.row, one.zone, min(learned, _first_day(one)), None)))
-    frame = daily_deltas(usage_windows(database, wanted))
+    frame = with_spikes(database, wanted, daily_deltas(usage_windows(database, wanted)))
     return {(str(account), str(meter)): group for (account, meter), group in frame.groupby(["account", "meter"])}
 
 

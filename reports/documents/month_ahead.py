@@ -31,6 +31,7 @@ from reports.documents.month_money import amount_of
 from reports.forecast import LEAST_DAYS, MOST_DAYS, Course, course, days_ahead, observed_days, weekday_profile
 from reports.rendering import Cell, Row
 from reports.rows import scaled
+from reports.spikes import with_spikes
 from reports.windows import local_days, usage_windows
 
 _EIGHTY = NormalDist().inv_cdf(0.9)
@@ -129,7 +130,8 @@ def _expected(
     if now - span[0] > timedelta(days=MOST_DAYS):
         return f"the last observation is more than {MOST_DAYS} days old"
     first = day_of(instant_of(row.last_at), agreement.zone) - timedelta(days=MOST_DAYS)
-    days = daily_deltas(usage_windows(database, [(row, local_days(row, agreement.zone, first, None))]))
+    wanted = [(row, local_days(row, agreement.zone, first, None))]
+    days = with_spikes(database, wanted, daily_deltas(usage_windows(database, wanted)))
     profile = weekday_profile(days)
     if profile is None:
         seen = int(observed_days(days).sum())

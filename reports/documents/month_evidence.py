@@ -23,13 +23,15 @@ from collector.store.completeness import Overrun, overruns
 from collector.store.decisions import listed
 from collector.store.engine import Database
 from collector.store.reading import MeterRow, gaps_of
+from collector.store.spikes import listed_spikes
+from reports.flag_notes import flags_between
 from reports.rendering import Cell
 from reports.rows import rows_of, scaled
 from reports.statement_views import StatementView
 from reports.windows import Window, observed_share, usage_windows
 
 _SO_FAR = "so far"
-_TOLD = frozenset({"reset", "correction", "held"})
+_TOLD = frozenset({"reset", "unit", "correction", "held", "spike"})
 
 
 class SilenceKind(StrEnum):
@@ -64,7 +66,7 @@ class Fall:
 
     Attributes:
         since: When the counter was last seen before the fall.
-        kind: ``reset``, ``correction`` or ``held``.
+        kind: ``reset``, ``unit``, ``correction``, ``held`` or, of a jump that nobody decided about, ``spike``.
     """
 
     kind: str
@@ -84,6 +86,7 @@ class Evidence:
         seen_until: The last observation, or the period's end where that is earlier.
         observed: The observed share of the period up to ``seen_until``, 0..1.
         silences: In order of time.
+        flags: What polls of the period were flagged with, in words.
         overruns: Polls of the account at which requests were missed or credits stayed unexplained.
     """
 
@@ -92,6 +95,7 @@ class Evidence:
     silences: tuple[Silence, ...]
     falls: tuple[Fall, ...]
     overruns: tuple[Overrun, ...]
+    flags: str = ""
 
 
 def evidence_of(database: Database, row: MeterRow, view: StatementView) -> Evidence:
@@ -101,6 +105,7 @@ def evidence_of(database: Database, row: MeterRow, view: StatementView) -> Evide
     with database.read() as connection:
         gaps = gaps_of(connection, [row.id]).get(row.id, [])
         decided = listed(connection, [row.account], [row.name])
+        decided += listed_spikes(connection, [row.account], [row.name])
         missed = tuple(overruns(connection, [row.account], view.start, view.end))
     spans = [(SilenceKind.GAP, max(start, one.start), min(until, one.end)) for one in gaps]
     silent = [one for one in spans if one[1] < one[2]]
@@ -113,7 +118,9 @@ def evidence_of(database: Database, row: MeterRow, view: StatementView) -> Evide
     windows = [Window(str(index), first, last) for index, (_, first, last) in enumerate(silent)]
     frame = usage_windows(database, [(row, [*windows, Window(_SO_FAR, min(start, until), until)])])
     told = [*_unknown(row, start, end), *_held_by(frame, end - start)]
-    return Evidence(instant_of(until), _observed(frame), tuple(sorted(told, key=lambda one: one.start)), falls, missed)
+    silences = tuple(sorted(told, key=lambda one: one.start))
+    flags = flags_between(database, row, start, end)
+    return Evidence(instant_of(until), _observed(frame), silences, falls, missed, flags)
 
 
 def _observed(frame: pd.DataFrame) -> float:

@@ -36,6 +36,7 @@ def sure_sentences(one: MeterMonth) -> tuple[str, ...]:
         *_total(one),
         *_coverage(one),
         *_falls(one),
+        *_flagged(one),
         *_missed(one),
         *_unpriced(one),
         *_closed(one),
@@ -135,6 +136,11 @@ def _edge(one: MeterMonth, silence: Silence) -> str:
     return f"The period goes on until {when(silence.end, one.zone)}, {length} after the last observation."
 
 
+def _flagged(one: MeterMonth) -> Iterator[str]:
+    if one.evidence.flags:
+        yield f"Polls of the period deserve a review; they were flagged {one.evidence.flags}."
+
+
 def _falls(one: MeterMonth) -> Iterator[str]:
     falls = one.evidence.falls
     for fall in falls[:_MOST_FALLS]:
@@ -152,6 +158,16 @@ def _fall(one: MeterMonth, fall: Fall) -> str:
             return (
                 f"The counter began anew by {at}, {moved}: everything seen on it before and after counts; what was "
                 f"used between its last reading, {when(fall.since, one.zone)}, and the reset cannot be seen."
+            )
+        case "unit":
+            return (
+                f"By {at} the counter went on in another unit, {moved}: that step is no usage, and what was used since "
+                f"its last reading, {when(fall.since, one.zone)}, cannot be seen."
+            )
+        case "spike":
+            return (
+                f"By {at} the counter jumped, {moved}, far above what is plausible: it is in the total, and in no "
+                "forecast until it is decided (collector resets list shows it, collector resets decide settles it)."
             )
         case "correction":
             return f"By {at} the provider took {lost} back, {moved} on the counter; the total is less by as much."

@@ -20,6 +20,7 @@ from reports.documents.trend_tables import (
     top_table,
     unusual_table,
 )
+from reports.flag_notes import asked_notes
 from reports.question import Question
 from reports.rendering import Row, Value
 from reports.tables import number
@@ -64,6 +65,7 @@ def trend_document(database: Database, question: Question) -> Document:
             *((_overview(found),) if len(found) > 1 else ()),
             *(section for place, report in enumerate(found, 1) for section in _sections(place, report)),
         ),
+        paragraphs=tuple(asked_notes(database, question)) if found else (),
         footer=_FOOTER if found else (),
         empty="" if found else NOTHING,
         objects=[report.facts for report in found],

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from collector.errors import CollectorError
 from reports.charts.palette import DARK, LIGHT, Palette
 from reports.document import Document
+from reports.formats.around import Around
 from reports.formats.inert import unbroken
 from reports.formats.pages import PageView, page_of
 from reports.formats.wording import NOTHING
@@ -33,10 +34,11 @@ _SHAPES = frozenset({
 _LOADS = re.compile(r"url\(\s*['\"]?(?!#)|@import|javascript:", re.IGNORECASE)
 
 
-def write_html(document: Document, out: BinaryIO) -> None:
+def write_html(document: Document, out: BinaryIO, around: Around | None = None) -> None:
     """Write ``document`` as one self-contained page; a table beyond ``MOST_ROWS`` is cut, and says so."""
     page = page_of(document, most_rows=MOST_ROWS, on_paper=False)
-    for piece in pieces(page, style=themes() + _style("page.css"), on_paper=False):
+    style = themes() + _style("page.css") + ("" if around is None else _style("around.css"))
+    for piece in pieces(page, style=style, on_paper=False, around=around):
         out.write(piece.encode("utf-8"))
 
 
@@ -47,13 +49,14 @@ def paper_page(document: Document, most_rows: int) -> str:
     return "".join(pieces(page, style=style, on_paper=True))
 
 
-def pieces(page: PageView, *, style: str, on_paper: bool) -> Iterable[str]:
+def pieces(page: PageView, *, style: str, on_paper: bool, around: Around | None = None) -> Iterable[str]:
     """Return the page's text piece by piece."""
     values: Mapping[str, object] = {
         "page": page,
         "style": style,
         "on_paper": on_paper,
         "nothing": NOTHING,
+        "around": around,
     }
     return _environment().get_template("page.html.jinja").generate(values)
 

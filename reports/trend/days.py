@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from reports.frames import frame_of
+from reports.spikes import SPIKED
 from reports.trend.series import Series
 
 LEAST_OF = {7: 5, 28: 20}
@@ -39,13 +40,16 @@ def trend_days(days: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The same rows and columns, and: ``ordinal`` int64 (``date.toordinal``); ``amount`` float64, the usage in whole
-        units; ``observed`` bool, True for a day that teaches something of itself, see ``observed_days``; ``mean_7``,
+        units, less what unconfirmed spikes are in it (``spiked``, where ``reports.spikes.with_spikes`` added it);
+        ``observed`` bool, True for a day that teaches something of itself, see ``observed_days``; ``mean_7``,
         ``median_7``, ``mean_28``, ``median_28`` float64 in whole units, NaN where too few days stand behind them. No
         rows for no rows.
     """
     ordinals = [date.fromisoformat(day).toordinal() for day in days["day"]]
-    amounts = _units(days, "usage")
-    observed = observed_days(days)
+    amounts, observed = _units(days, "usage"), observed_days(days)
+    if SPIKED in days:
+        amounts -= _units(days, SPIKED)
+        observed &= days[SPIKED] == 0
     added = frame_of(
         {
             "ordinal": ordinals,

@@ -24,6 +24,7 @@ from collector.store.reading import MeterRow
 from collector.store.request_figures import by_quarter, request_span
 from reports.daily import daily_deltas
 from reports.question import Question
+from reports.spikes import with_spikes
 from reports.trend.changes import Change, changes
 from reports.trend.costs import Costs, costs_of
 from reports.trend.days import series_of, trend_days
@@ -118,7 +119,7 @@ def _trend(database: Database, question: Question, meter: tuple[MeterRow, ZoneIn
             (len(held.learned), len(weeks), len(months)),
         )
     )
-    learned = trend_days(daily_deltas(frames[0]))
+    learned = trend_days(with_spikes(database, [(row, held.learned)], daily_deltas(frames[0])))
     days = learned.iloc[held.first :].reset_index(drop=True)
     series, recent = series_of(learned), series_of(learned.iloc[held.recent :])
     found = changes(series)
