@@ -7,10 +7,12 @@ be. A session uses databases of its own there, and drops them at its end.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
+import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -26,15 +28,36 @@ from collector.domain.secret import Secret
 from collector.store.engine import Database
 from collector.store.revision import upgrade
 from collector.store.schema import metadata
+from tests.canary import NELLIE_KEY, leaks, leaks_in_files
 
 ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 # A slow machine is no counter-example; a search of many runs finds what one of them does not. What judges a change
 # looks at the same examples each time (TEST_REPEATABLE=1): it is to judge the change, not the luck of the draw.
-settings.register_profile(
-    "collector", deadline=None, max_examples=50, derandomize=os.environ.get("TEST_REPEATABLE") == "1"
-)
+_REPEATABLE = os.environ.get("TEST_REPEATABLE") == "1"
+settings.register_profile("collector", deadline=None, max_examples=25 if _REPEATABLE else 50, derandomize=_REPEATABLE)
 settings.load_profile("collector")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that passed although a key is in what it printed or logged."""
+    report = yield
+    found = leaks("\n".join(text for _, text in report.sections)) if report.passed else None
+    if found:
+        report.outcome = "failed"
+        report.longrepr = f"a key is in what {item.nodeid} printed or logged: {sorted(found)[:5]}"
+    return report
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """pytest's folder of the test; no file in it may hold a key when everything is over."""
+    yield tmp_path
+    found = leaks_in_files(tmp_path)
+    assert not found, f"a key was written: {found}"
 
 
 class Server:
@@ -71,6 +94,21 @@ class Server:
             yield make_url(self._url).set(database=name).render_as_string(hide_password=False)
         finally:
             self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture(autouse=True)
+def _state_of_its_own(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let no test remember what another one saw stored: on PostgreSQL they share databases, one after the other."""
+    with pytest.MonkeyPatch.context() as patch:
+        mark = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
+        patch.setenv("XDG_STATE_HOME", str(Path(tempfile.gettempdir()) / f"collector-state-{os.getpid()}" / mark))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_state_left() -> Iterator[None]:
+    yield
+    shutil.rmtree(Path(tempfile.gettempdir()) / f"collector-state-{os.getpid()}", ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -166,7 +204,7 @@ def make_account() -> Callable[..., Account]:
         fields: dict[str, object] = {
             "provider": "nellie",
             "base_url": "https://api.example.com",
-            "key": Secret("nel_not_a_real_key"),
+            "key": Secret(NELLIE_KEY),
             "zone": ZoneInfo("UTC"),
             "poll_every": timedelta(minutes=5),
             "billing": Billing(),

@@ -16,7 +16,7 @@ from collector.simulator.server import Simulator
 from collector.store.engine import Database
 
 ROOT = Path(__file__).parents[1]
-HEAVY = {"pandas", "numpy", "alembic", "altair", "fastapi", "dask"}
+HEAVY = {"pandas", "numpy", "alembic", "altair", "fastapi", "starlette", "uvicorn", "prometheus_client", "dask"}
 NEEDED_TO_WORK = {"sqlalchemy", "requests", "urllib3", "apscheduler"}
 KEYS = {"NECTED_API_KEY": "nec_1234", "NELLIE_API_KEY": "nel_1234"}
 

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from collector.app.wiring import load_settings
 from collector.config import Settings
 from collector.domain.accounts import Account
 from collector.store.engine import Database
 from tests.app.console import Console
-from tests.app.world import World
+from tests.app.world import World, logging_as_it_was
 from tests.upstream import Upstream
 
 
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
     """Take back what a command configured."""
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = before
-    structlog.reset_defaults()
+    with logging_as_it_was():
+        yield
 
 
 @pytest.fixture

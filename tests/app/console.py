@@ -17,9 +17,9 @@ from sqlalchemy import select
 from collector.app.cli.main import main
 from collector.store import schema
 from collector.store.engine import Database
+from tests import canary
 
-NECTED_KEY = "nk-0123456789-abcdef"
-NELLIE_KEY = "nel_Canary-0123456789+/sEcret"
+NECTED_KEY, NELLIE_KEY = canary.NECTED_KEY, canary.NELLIE_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,7 @@ base_url = "{url}"
                 main(words)
             except SystemExit as ended:
                 code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        assert not canary.leaks(out.getvalue() + err.getvalue())
         return Printed(code, out.getvalue(), err.getvalue())
 
     def good(self, *words: str) -> Printed:

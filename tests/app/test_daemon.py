@@ -19,10 +19,11 @@ from apscheduler.events import (
     JobSubmissionEvent,
 )
 
-from collector.app.daemon import run_daemon, scheduled_reports, scheduler_of, watch, with_reports
-from collector.app.scheduled.work import ScheduledReports
+from collector.app.daemon import run_daemon, scheduled_reports, scheduler_of, with_reports
+from collector.app.reloading import CurrentReports
+from collector.app.watching import watch
 from collector.app.wiring import load_settings
-from collector.errors import ClockError, ConfigError, StorageError
+from collector.errors import ClockError, ConfigError, IntegrityError, StorageError
 from collector.store import schema
 from tests.app.console import Console
 from tests.app.timepiece import NOON
@@ -65,7 +66,7 @@ class TestScheduler:
 
     def test_tick_that_breaks_is_told_with_its_traceback(self, world: World) -> None:
         scheduler = scheduler_of(world.daemon(), world.clock)
-        scheduler.modify_job("tick", func=_broken)
+        scheduler.modify_job("tick", func=_broken, args=())
         scheduler.start()
         until(lambda: "ZeroDivisionError" in world.log.getvalue())
         scheduler.shutdown()
@@ -104,6 +105,20 @@ class TestWatch:
         world.clock.on_wait = lambda count: world.clock.stopping.set() if count == 3 else None
         assert watch(daemon, world.clock, scheduler_of(daemon, world.clock)) == 0
         assert world.said == ["stopping"]
+
+    def test_what_would_do_harm_ends_it_with_its_own_code(self, world: World) -> None:
+        daemon = world.daemon()
+        daemon.fatal = IntegrityError("the database is damaged")
+        assert watch(daemon, world.clock, scheduler_of(daemon, world.clock)) == 7
+        assert world.said == ["ending: going on would do harm"]
+        assert "the database is damaged" in world.log.getvalue()
+
+    def test_further_look_that_finds_a_reason_ends_it_with_1(self, world: World) -> None:
+        daemon = world.daemon()
+        looks = iter([None, None, "reports hang"])
+        assert watch(daemon, world.clock, scheduler_of(daemon, world.clock), None, [lambda: next(looks)]) == 1
+        assert world.clock.waited == 3
+        assert "reports hang" in world.log.getvalue()
 
     def test_clock_that_is_set_back_does_not_stop_the_ticks(self, world: World) -> None:
         daemon = world.daemon()
@@ -179,10 +194,10 @@ class TestReports:
         assert (job.executor, job.max_instances, job.coalesce, job.misfire_grace_time) == ("reports", 1, True, None)
         assert job.trigger.interval == timedelta(seconds=5)
 
-    def test_without_reports_nothing_is_added(self, world: World) -> None:
+    def test_without_reports_their_tick_does_nothing(self, world: World) -> None:
         reports = scheduled_reports(world.settings, world.database, world.clock, {})
-        scheduler = with_reports(scheduler_of(world.daemon(), world.clock), reports, world.clock)
-        assert [job.id for job in scheduler.get_jobs()] == ["tick"]
+        with world.database.write():
+            CurrentReports(reports).tick()
 
     def test_step_of_the_clock_brings_reports_forward_too(self, world: World) -> None:
         daemon = world.daemon()
@@ -201,10 +216,10 @@ class TestReports:
         assert {"tick", "reports"} <= set(modified)
 
 
-def _reports(world: World) -> ScheduledReports:
+def _reports(world: World) -> CurrentReports:
     path = Path(str(world.database.path)).with_name("with-reports.toml")
     path.write_text(
         '[[accounts]]\nname = "a"\nprovider = "nellie"\n'
         '[[reports]]\nname = "r"\nreport = "daily"\nschedule = { every = "day" }\n'
     )
-    return scheduled_reports(load_settings(path, {}), world.database, world.clock, {})
+    return CurrentReports(scheduled_reports(load_settings(path, {}), world.database, world.clock, {}))

@@ -3,10 +3,12 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
 
+from collector.store.processes import ProcessRow, record_process
 from tests.app.console import NELLIE_KEY, Console
 from tests.polling.canary import leaks
 from tests.upstream import NECTED, NELLIE, Upstream
@@ -22,11 +24,12 @@ class TestSoundSite:
 
     def test_is_checked_in_order(self, console: Console) -> None:
         assert checks(console) == [
-            (name, True) for name in ("settings", "key", "key", "database", "clock", "disk", "provider", "provider")
+            (name, True)
+            for name in ("settings", "key", "key", "database", "clock", "state", "disk", "provider", "provider")
         ]
 
     def test_is_told_in_lines(self, console: Console) -> None:
-        assert [line[:5] for line in console.good("doctor").lines] == ["ok   "] * 8
+        assert [line[:5] for line in console.good("doctor").lines] == ["ok   "] * 9
 
     def test_says_what_the_providers_answer(self, console: Console) -> None:
         assert "requests 42, credits 8,750" in console.good("doctor").out
@@ -161,3 +164,39 @@ class TestReports:
         (console.folder / "reports").write_text("somebody's own")
         found = self.report_of(console, upstream)
         assert (found["ok"], "is no folder" in found["message"]) == (False, True)
+
+
+class TestCollectors:
+    def put(self, console: Console, owner: str, seconds_ago: int, *troubles: str) -> None:
+        seen = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+        with console.database() as database:
+            record_process(database, ProcessRow(owner, "here", 7, seen, seen, "1.2", troubles))
+
+    def found(self, console: Console) -> list[tuple[bool, str]]:
+        rows = console.run("doctor", "--json").rows
+        return [(row["ok"], row["message"]) for row in rows if row["check"] == "collector"]
+
+    def test_one_that_runs_is_in_order(self, console: Console) -> None:
+        self.put(console, "a", 5)
+        ((ok, message),) = self.found(console)
+        assert ok
+        assert "here, process 7: version 1.2, running since" in message
+        assert "collector here, process 7: version 1.2" in console.good("status").out
+
+    def test_trouble_of_one_is_a_fault_with_a_fix(self, console: Console) -> None:
+        self.put(console, "a", 5, "logging_failed", "something_newer")
+        assert [ok for ok, _ in self.found(console)] == [False, False, False]
+        assert "make room on the disk of the log" in self.found(console)[1][1]
+        assert console.run("doctor").code == 1
+
+    def test_one_that_was_killed_is_a_fault(self, console: Console) -> None:
+        self.put(console, "a", 3600)
+        ((ok, message),) = self.found(console)
+        assert not ok
+        assert "not heard of since" in message
+        assert "start `collector run` again" in message
+
+    def test_one_that_was_killed_is_none_once_another_runs(self, console: Console) -> None:
+        self.put(console, "a", 3600)
+        self.put(console, "b", 5)
+        assert [ok for ok, _ in self.found(console)] == [True, True]

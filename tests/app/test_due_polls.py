@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from collector.app.due_polls import DuePolls
-from collector.errors import StorageError, TransientAskError
+from collector.errors import FileReplacedError, TransientAskError
 from collector.store.accounts import claim
 from tests.app.timepiece import Timepiece
 from tests.app.world import World, until
@@ -74,6 +74,7 @@ class TestTick:
         world.holding.clear()
         daemon = world.daemon()
         daemon.tick()
+        until(lambda: world.asked)
         world.clock.passes(3600)
         daemon.tick()
         assert (daemon.running, len(world.asked)) == (1, 1)
@@ -91,8 +92,8 @@ class TestTick:
         assert path is not None
         path.unlink()
         world.clock.passes(5)
-        with pytest.raises(StorageError):
-            daemon.tick()
+        daemon.tick()
+        assert isinstance(daemon.fatal, FileReplacedError)
         assert daemon.last_tick == world.clock.monotonic()
 
     def test_of_two_collectors_polls_each_account_once(self, world: World) -> None:
@@ -122,14 +123,15 @@ class TestFaults:
         world.tick(daemon)
         assert world.asked.count("b") == 2
         assert [row.outcome for row in world.rows("poll") if row.account == 2] == ["ok", "ok"]
+        assert {row.outcome for row in world.rows("poll") if row.account == 1} == {"internal_error"}
 
-    def test_end_of_the_program_in_one_account_is_told(self, world: World) -> None:
-        world.faults["a"] = SystemExit(3)
+    def test_what_nobody_catches_in_one_account_is_told(self, world: World) -> None:
+        world.faults["a"] = KeyboardInterrupt()
         world.tick(world.daemon())
         assert world.said == ["a poll ended unexpectedly"]
 
-    def test_end_of_the_program_in_one_account_is_not_provoked_at_the_end_of_every_lease(self, world: World) -> None:
-        world.faults["a"] = SystemExit(3)
+    def test_what_nobody_catches_is_not_provoked_at_the_end_of_every_lease(self, world: World) -> None:
+        world.faults["a"] = KeyboardInterrupt()
         daemon = world.daemon(poll_every=timedelta(hours=24))
         for _ in range(20):
             world.tick(daemon)
@@ -180,9 +182,18 @@ class TestSetClock:
         assert {outcome for outcome, _ in world.polls[1:12]} == {"clock"}
         assert world.polls[-1] == ("ok", ())
 
+    def test_is_borne_by_accounts_that_are_not_polled_any_more(self, world: World) -> None:
+        daemon = world.daemon("a", "b")
+        world.tick(daemon)
+        daemon.serve(world.targets("a"))
+        daemon.clock_stepped()
+        world.clock.passes(INTERVAL.total_seconds())
+        world.tick(daemon)
+        assert world.asked[2:] == ["a"]
+
     def test_is_said_by_the_next_poll_even_if_one_could_not_be_stored(self, world: World, daemon: DuePolls) -> None:
         daemon.clock_stepped()
-        world.faults["a"] = SystemExit(3)
+        world.faults["a"] = KeyboardInterrupt()
         world.clock.passes(INTERVAL.total_seconds())
         world.tick(daemon)
         world.faults.clear()
@@ -234,7 +245,7 @@ class TestRest:
         for _ in range(10):
             world.clock.passes(61)
             world.tick(daemon)
-        assert len(world.asked) == 4  # after 1, 2 and 4 minutes, not after each
+        assert len(world.asked) == 1  # its answer is kept, and its next turn is tomorrow
 
     def test_it_is_told_and_not_taken_for_silence(self, world: World) -> None:
         daemon = world.daemon()
@@ -252,7 +263,7 @@ class TestRest:
         self.room(world)
         world.clock.passes(120)
         world.tick(daemon)
-        assert world.polls == [("ok", ())]
+        assert world.polls == [("ok", ("spooled",))]
 
 
 class TestOverdue:

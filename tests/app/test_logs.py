@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import logging
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -31,6 +32,12 @@ class Full(io.StringIO):
 
 def logged(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def without_pytest() -> None:
+    """Take away pytest's own handlers: what is given to a logger on purpose is nobody's leak."""
+    root = logging.getLogger()
+    root.handlers[:] = [one for one in root.handlers if isinstance(one.formatter, logs._Redacting)]
 
 
 @pytest.fixture
@@ -148,6 +155,43 @@ def test_long_text_is_cut(pipe: io.StringIO) -> None:
     assert logged(pipe)[0]["event"] == "x" * 500 + "…"
 
 
+class TestLists:
+    def test_text_in_lists_and_tables_is_harmless_too(self, pipe: io.StringIO) -> None:
+        structlog.get_logger().info("said", fields=["a\nb", ("\x1b[2J",)], growth={"x\u202e": RAW})
+        line = logged(pipe)[0]
+        assert (line["fields"], line["growth"]) == (["a\\nb", ["\\x1b[2J"]], {"x\\u202e": "[key removed]"})
+
+    def test_long_text_in_a_list_is_cut(self, pipe: io.StringIO) -> None:
+        structlog.get_logger().info("said", fields=["x" * 1_000_000])
+        assert logged(pipe)[0]["fields"] == ["x" * 500 + "…"]
+
+    def test_of_a_long_list_the_beginning_is_shown(self, pipe: io.StringIO) -> None:
+        structlog.get_logger().info("said", fields=list(range(100_000)))
+        assert logged(pipe)[0]["fields"] == [*range(50), "…"]
+
+    def test_endless_depth_has_an_end(self, pipe: io.StringIO) -> None:
+        deep: list[object] = []
+        deep.append(deep)
+        structlog.get_logger().info("said", fields=deep)
+        assert logged(pipe)[0]["fields"] == [[["[[...]]"]]]
+
+    def test_what_is_no_text_is_shown_as_it_describes_itself(self, pipe: io.StringIO) -> None:
+        structlog.get_logger().info("said", path=Path("a\nb"), key=KEY, count=None)
+        line = logged(pipe)[0]
+        assert (line["key"], line["count"]) == (repr(KEY), None)
+        assert "\\n" in line["path"]
+
+
+def test_long_traceback_keeps_its_end(pipe: io.StringIO) -> None:
+    try:
+        raise ValueError("x" * 100_000 + " the reason")
+    except ValueError:
+        structlog.get_logger().exception("it broke")
+    shown = logged(pipe)[0]["exception"]
+    assert shown.endswith(" the reason")
+    assert len(shown) < 11_000
+
+
 SPELLINGS = {
     "plain": RAW,
     "base64": base64.b64encode(RAW.encode()).decode(),
@@ -173,6 +217,7 @@ class TestKey:
         assert not leaks(stream.getvalue())
 
     def test_is_removed_from_what_libraries_say(self, spelling: str, stream: io.StringIO) -> None:
+        without_pytest()
         logging.getLogger("http.client").warning("header %s: %r", "X-API-Key", spelling)
         assert stream.getvalue()
         assert not leaks(stream.getvalue())
@@ -236,5 +281,6 @@ class TestTrouble:
     def test_badly_formed_call_shows_no_argument(self, capfd: pytest.CaptureFixture[str]) -> None:
         pipe = io.StringIO()
         logs.configure([KEY], stream=pipe)
+        without_pytest()
         logging.getLogger("some.library").warning("%d", RAW)
         assert (pipe.getvalue(), *capfd.readouterr()) == ("", "", "")

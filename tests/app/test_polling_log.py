@@ -42,7 +42,8 @@ class Book:
             "stored": Stored(outcome),
             "error": None if outcome == "ok" else f"it is {outcome}",
         }
-        self.log.polled(self.account, Polled(**{**plain, **fields}))
+        polled = Polled(**{**plain, **fields})
+        self.log.polled(self.account, polled, polled.finished_at - polled.started_at)
 
     @property
     def lines(self) -> list[dict[str, Any]]:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
+import sys
 import threading
 
 import pytest
 
-from collector.app.stopping import all_ended, stopping_on_signals
+from collector.app.stopping import all_ended, ended_within, stopping_on_signals
 from tests.app.timepiece import Timepiece
+from tests.app.world import until
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -66,3 +69,39 @@ def test_all_are_waited_for_until_one_deadline() -> None:
 
     assert all_ended((slow, slow, slow), 8, clock.monotonic) == (True, False, False)
     assert given == [8, 3, 0]
+
+
+class TestHangup:
+    def told(self) -> list[str]:
+        """Hang up, and return which of the two was called."""
+        called: list[str] = []
+        with stopping_on_signals(lambda: called.append("stop"), lambda: called.append("reload")):
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGTERM)
+        return called
+
+    def test_reads_the_settings_anew(self) -> None:
+        assert self.told() == ["reload", "stop"]
+
+    def test_of_the_terminal_stops(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ours, theirs = pty.openpty()
+        with os.fdopen(theirs, "w") as terminal:
+            monkeypatch.setattr(sys, "stderr", terminal)
+            called: list[str] = []
+            with stopping_on_signals(lambda: called.append("stop"), lambda: called.append("reload")):
+                os.kill(os.getpid(), signal.SIGHUP)
+                until(lambda: called)
+                os.close(ours)  # the terminal is gone
+                os.kill(os.getpid(), signal.SIGHUP)
+        assert called == ["reload", "stop"]
+
+    def test_without_a_stderr_is_no_terminal_s(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stderr", None)
+        assert self.told() == ["reload", "stop"]
+
+
+def test_action_that_ends_in_time_is_told_from_one_that_does_not() -> None:
+    held = threading.Event()
+    assert not ended_within(0.01, held.wait)
+    held.set()
+    assert ended_within(10, held.wait)

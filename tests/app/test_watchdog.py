@@ -2,33 +2,42 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import timedelta
 
 import pytest
 
 from collector.app import logs
-from collector.app.watchdog import Watchdog
-from collector.errors import StorageError
+from collector.app.watchdog import ReportsWatch, Watchdog, silence_of
 from tests.app.timepiece import Timepiece
 
 
 class Polling:
-    """What is watched: when it last ticked, and who is late."""
+    """What is watched: when it last ticked, whether it is at it, and who is late."""
 
     def __init__(self) -> None:
         self.last_tick = 0.0
-        self.late: list[str] | Exception = []
-        self.looked = 0
+        self.ticking = False
+        self.late: list[str] = []
+        self.stalled = False
+        self._looks = 0
 
-    def overdue(self) -> list[str]:
-        self.looked += 1
-        if isinstance(self.late, Exception):
-            raise self.late
-        return self.late
+    @property
+    def late_looks(self) -> int:
+        """Every look is a new one unless who looks has stalled."""
+        self._looks += not self.stalled
+        return self._looks
 
 
 @pytest.fixture
 def clock() -> Timepiece:
     return Timepiece()
+
+
+@pytest.fixture
+def log() -> io.StringIO:
+    stream = io.StringIO()
+    logs.configure(stream=stream)
+    return stream
 
 
 @pytest.fixture
@@ -84,10 +93,6 @@ class TestLateAccounts:
     def test_none_is_no_fault(self, watchdog: Watchdog, clock: Timepiece, polling: Polling) -> None:
         assert faults(watchdog, clock, 600, polling) == {None}
 
-    def test_are_looked_for_twice_a_minute(self, watchdog: Watchdog, clock: Timepiece, polling: Polling) -> None:
-        faults(watchdog, clock, 600, polling)
-        assert polling.looked == 20
-
     def test_are_a_fault_when_they_stay_late(self, watchdog: Watchdog, clock: Timepiece, polling: Polling) -> None:
         polling.late = ["a", "b"]
         assert faults(watchdog, clock, 90, polling) == {None, "not polled for several intervals: a, b"}
@@ -103,18 +108,23 @@ class TestLateAccounts:
         polling.late = list("abcdefgh")
         assert "not polled for several intervals: a, b, c, d, e and 3 more" in faults(watchdog, clock, 90, polling)
 
-    def test_cannot_be_told_without_a_database(self, watchdog: Watchdog, clock: Timepiece, polling: Polling) -> None:
-        polling.late = StorageError("locked")
+    def test_are_none_while_another_keeps_the_database(self, clock: Timepiece, polling: Polling) -> None:
+        kept = [True]
+        watchdog = Watchdog(polling, clock, storage_is_free=lambda: not kept[0])
+        polling.late = ["a"]
+        assert faults(watchdog, clock, 600, polling) == {None}
+        kept[0] = False
+        assert faults(watchdog, clock, 59, polling) == {None}
+        assert "not polled for several intervals: a" in faults(watchdog, clock, 60, polling)
+
+    def test_are_not_counted_again_by_an_old_look(self, watchdog: Watchdog, clock: Timepiece, polling: Polling) -> None:
+        polling.late = ["a"]
+        faults(watchdog, clock, 30, polling)
+        polling.stalled = True
         assert faults(watchdog, clock, 600, polling) == {None}
 
 
 class TestClockStep:
-    @pytest.fixture
-    def log(self) -> io.StringIO:
-        stream = io.StringIO()
-        logs.configure(stream=stream)
-        return stream
-
     @pytest.mark.parametrize("seconds", [3600, -3600, 5.1, -5.1])
     def test_is_found_once(self, seconds: float, watchdog: Watchdog, clock: Timepiece, log: io.StringIO) -> None:
         clock.is_set(seconds)
@@ -144,3 +154,89 @@ class TestClockStep:
             clock.is_set(0.5)
             stepped.add(watchdog.clock_stepped())
         assert stepped == {False}
+
+
+@pytest.mark.parametrize(
+    ("shortest", "deadline", "seconds"),
+    [(300, 30, 57), (10, 30, 57), (10, 5, 32), (1, 2, 3.5), (1, 1, 3.5)],
+    ids=["usual", "quickest elsewhere", "quick to give up", "on loopback", "never less"],
+)
+def test_silence_is_three_intervals_and_a_deadline_at_the_most(shortest: int, deadline: int, seconds: float) -> None:
+    assert silence_of(timedelta(seconds=shortest), timedelta(seconds=deadline)) == seconds
+
+
+class TestTickThatIsAtWork:
+    """It may be waiting for the database."""
+
+    @pytest.fixture(autouse=True)
+    def _ticking(self, polling: Polling) -> None:
+        polling.ticking = True
+
+    def test_is_given_time_to_store(self, polling: Polling, clock: Timepiece) -> None:
+        assert faults(Watchdog(polling, clock, 5.0), clock, 40) == {None}
+
+    def test_is_dead_after_that(self, polling: Polling, clock: Timepiece) -> None:
+        assert "no tick for 41 s" in faults(Watchdog(polling, clock, 5.0), clock, 41)
+
+    def test_is_not_while_another_keeps_the_database(self, polling: Polling, clock: Timepiece) -> None:
+        kept = [True]
+        watchdog = Watchdog(polling, clock, 5.0, lambda: not kept[0])
+        assert faults(watchdog, clock, 600) == {None}
+        kept[0] = False
+        assert "no tick for 601 s" in faults(watchdog, clock, 1)
+
+    def test_that_has_ended_is_no_excuse(self, polling: Polling, clock: Timepiece) -> None:
+        polling.ticking = False
+        assert "no tick for 6 s" in faults(Watchdog(polling, clock, 5.0, lambda: False), clock, 6)
+
+
+class Reports:
+    """Reports whose last step ended some time ago."""
+
+    def __init__(self) -> None:
+        self.last_step = 0.0
+
+
+class TestReports:
+    LONGEST = timedelta(minutes=30)
+
+    @pytest.fixture
+    def reports(self) -> Reports:
+        return Reports()
+
+    @pytest.fixture
+    def watch(self, reports: Reports, clock: Timepiece, log: io.StringIO) -> ReportsWatch:
+        return ReportsWatch(reports, clock, self.LONGEST)
+
+    def look(self, watch: ReportsWatch, clock: Timepiece, minutes: int) -> set[str | None]:
+        found = set()
+        for _ in range(minutes * 60):
+            clock.passes(1)
+            found.add(watch.fault())
+        return found
+
+    def test_that_go_on_are_no_fault(self, watch: ReportsWatch, reports: Reports, clock: Timepiece) -> None:
+        for _ in range(10):
+            reports.last_step = clock.monotonic()
+            assert self.look(watch, clock, 20) == {None}
+        assert not watch.stalled
+
+    def test_that_hang_are_told_once_and_polling_goes_on(
+        self, watch: ReportsWatch, clock: Timepiece, log: io.StringIO
+    ) -> None:
+        assert self.look(watch, clock, 60) == {None}
+        assert watch.stalled
+        (line,) = [json.loads(line) for line in log.getvalue().splitlines()]
+        assert (line["level"], line["event"]) == ("error", "scheduled reports have stalled; polling goes on")
+
+    def test_that_go_on_again_are_told(
+        self, watch: ReportsWatch, reports: Reports, clock: Timepiece, log: io.StringIO
+    ) -> None:
+        self.look(watch, clock, 60)
+        reports.last_step = clock.monotonic()
+        self.look(watch, clock, 1)
+        assert not watch.stalled
+        assert "scheduled reports go on" in log.getvalue()
+
+    def test_that_hang_three_times_as_long_end_the_process(self, watch: ReportsWatch, clock: Timepiece) -> None:
+        assert "scheduled reports hang for 90 min" in self.look(watch, clock, 91)

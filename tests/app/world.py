@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import select
 
 from collector.app import logs
@@ -21,6 +24,7 @@ from collector.config import Settings
 from collector.domain.accounts import Account
 from collector.domain.secret import Secret
 from collector.http import HttpAnswer
+from collector.polling.one_poll import Target
 from collector.store import schema
 from collector.store.engine import Database
 from tests.app.timepiece import Timepiece
@@ -33,6 +37,16 @@ def until(met: Callable[[], object], seconds: float = 10.0) -> None:
     while not met():
         assert time.monotonic() < ends, "it never came to pass"
         time.sleep(0.002)
+
+
+@contextmanager
+def logging_as_it_was() -> Iterator[None]:
+    """Take back, at the end, how logging was configured meanwhile."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = before
+    structlog.reset_defaults()
 
 
 @contextmanager
@@ -61,6 +75,7 @@ class World:
         self.clock = Timepiece()
         self.asked: list[str] = []
         self.faults: dict[str, BaseException] = {}
+        self.server_date: Callable[[], datetime] | None = None
         self.holding = threading.Event()
         self.holding.set()
         self.log = io.StringIO()
@@ -74,13 +89,18 @@ class World:
         self.holding.wait(10)
         if name in self.faults:
             raise self.faults[name]
-        return answer({"data": {"invocations": len(self.asked)}, "code": "success"}, self.clock.now())
+        said = {"data": {"invocations": len(self.asked)}, "code": "success"}
+        return answer(said, self.clock.now(), server_date=self.server_date() if self.server_date else self.clock.now())
 
     def daemon(self, *names: str, **fields: Any) -> DuePolls:
         """Return a daemon for accounts of these names."""
+        return DuePolls(self.settings, self.database, self.clock, self, self.targets(*names or ("a",), **fields))
+
+    def targets(self, *names: str, **fields: Any) -> list[Target]:
+        """Return accounts of these names as they are polled."""
         fields = {"provider": "nected", **fields}
-        accounts = [self._make_account(name, base_url=f"https://{name}", **fields) for name in names or ("a",)]
-        return DuePolls(self.settings, self.database, self.clock, self, targets(self.database, accounts))
+        accounts = [self._make_account(name, base_url=f"https://{name}", **fields) for name in names]
+        return targets(self.database, accounts)
 
     def tick(self, *daemons: DuePolls) -> None:
         """Let daemons tick and their polls end."""

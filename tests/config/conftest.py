@@ -9,6 +9,7 @@ import pytest
 
 from collector.config import Settings, load
 from collector.errors import ConfigError
+from tests.canary import meant
 
 Loaded = Callable[..., Settings]
 Refused = Callable[..., str]
@@ -19,7 +20,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes ``collector.toml`` with a mode, by default the owner's alone."""
 
     def write_file(text: str, mode: int = 0o600) -> Path:
-        path = tmp_path / "collector.toml"
+        path = meant(tmp_path / "collector.toml")
         path.write_text(text, encoding="utf-8")
         path.chmod(mode)
         return path

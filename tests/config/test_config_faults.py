@@ -109,7 +109,7 @@ CASES = [
     Case("C8", "", "a key given twice", {"COLLECTOR_ACCOUNTS": '[{"name": "a", "name": "b"}]'}),
     Case("C9", BY_VARIABLE + BY_VARIABLE.replace('"a"', '"b"'), "double count if summed", {"KEY": CANARY}),
     *(
-        Case("C10", text.replace("PASSWORD", CANARY), "holds a password and is open to other users", mode=mode)
+        Case("C10", text.replace("PASSWORD", CANARY), "holds a secret and is open to other users", mode=mode)
         for text in (
             '[database]\nurl = "postgresql://user:PASSWORD@host/usage"',
             '[database]\nurl = "postgresql://user@host/usage?password=PASSWORD"',
@@ -119,8 +119,8 @@ CASES = [
     ),
     Case("C10", f'[database]\nurl = "postgresql://user:{CANARY}@host/usage"', NO_FAULT, mode=0o600),
     Case("C10", '[database]\nurl = "postgresql://user@host/usage"', NO_FAULT, mode=0o644),
-    Case("C10", BY_FILE, "chmod o-rwx", key_file=CANARY.encode(), key_mode=0o644),
-    Case("C10", BY_FILE, NO_FAULT, key_file=CANARY.encode(), key_mode=0o640),
+    *(Case("C10", BY_FILE, "chmod 600", key_file=CANARY.encode(), key_mode=mode) for mode in (0o640, 0o604, 0o660)),
+    *(Case("C10", BY_FILE, NO_FAULT, key_file=CANARY.encode(), key_mode=mode) for mode in (0o600, 0o400)),
 ]
 
 

@@ -33,10 +33,10 @@ ACCOUNT = '[[accounts]]\nname = "a"\nprovider = "nellie"\n'
             f"{ACCOUNT}[accounts.meters.credits]\nquota = {{ lifetme = 5 }}",
             "line 5: accounts[0].meters.credits.quota.lifetme is unknown; did you mean lifetime?",
         ),
-        ("[daemon]\nzzz = 1", "line 2: daemon.zzz is unknown; known here: workers"),
+        ("[daemon]\nzzz = 1", "line 2: daemon.zzz is unknown; known here: workers, state_folder, spool_limit_mib"),
         (
             '"a b\\u001b" = 1',
-            'line 1: "a b\\u001b" is unknown; known here: database, http, daemon, notify, reports, accounts',
+            'line 1: "a b\\u001b" is unknown; known here: database, http, daemon, notify, serve, reports, accounts',
         ),
         (f"{ACCOUNT}allow_insecure = true", "line 4: accounts[0].allow_insecure is unknown"),
     ],
@@ -49,7 +49,8 @@ def test_unknown_key_is_named_with_line_and_the_nearest_valid_name(refused: Refu
 def test_one_fault_is_one_line_that_begins_with_file_and_line(refused: Refused) -> None:
     message = refused("[daemon]\nzzz = 1")
 
-    assert message.endswith("collector.toml, line 2: daemon.zzz is unknown; known here: workers")
+    known = "workers, state_folder, spool_limit_mib"
+    assert message.endswith(f"collector.toml, line 2: daemon.zzz is unknown; known here: {known}")
     assert "\n" not in message
 
 

@@ -55,18 +55,18 @@ def test_place_of_the_configuration_is_no_setting(loaded: Loaded) -> None:
 
 def test_value_is_read_from_the_file_that_a_variable_names(loaded: Loaded, tmp_path: Path) -> None:
     (tmp_path / "url").write_text(f"{SECRET}\n")
-    (tmp_path / "url").chmod(0o640)
+    (tmp_path / "url").chmod(0o600)
 
     assert loaded(FILE, {"COLLECTOR_DATABASE__URL_FILE": str(tmp_path / "url")}).database_url == SECRET
 
 
-def test_named_file_with_a_password_open_to_everyone_is_refused(refused: Refused, tmp_path: Path) -> None:
+def test_named_file_with_a_password_open_to_others_is_refused(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "url").write_text(SECRET)
-    (tmp_path / "url").chmod(0o644)
+    (tmp_path / "url").chmod(0o640)
     message = refused(FILE, {"COLLECTOR_DATABASE__URL_FILE": str(tmp_path / "url")})
 
     assert "COLLECTOR_DATABASE__URL_FILE" in message
-    assert f"chmod o-rwx {tmp_path / 'url'}" in message
+    assert f"chmod 600 {tmp_path / 'url'}" in message
     assert "hunter2" not in message
 
 

@@ -48,9 +48,15 @@ def test_file_too_long_for_a_key_is_refused(tmp_path: Path) -> None:
         key_file(tmp_path, b"k" * 8193).read({})
 
 
-def test_file_open_to_everyone_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="chmod o-rwx"):
-        key_file(tmp_path, CANARY.encode(), mode=0o644).read({})
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660], ids=oct)
+def test_file_open_to_others_is_refused(mode: int, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="chmod 600"):
+        key_file(tmp_path, CANARY.encode(), mode=mode).read({})
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400], ids=oct)
+def test_file_of_its_owner_alone_is_read(mode: int, tmp_path: Path) -> None:
+    assert key_file(tmp_path, CANARY.encode(), mode=mode).read({}).reveal() == CANARY
 
 
 @pytest.mark.parametrize("content", [b"\xff" * 9, "nél_key".encode(), b"\xef\xbb\xbf" + CANARY.encode()], ids=repr)

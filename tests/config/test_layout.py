@@ -21,7 +21,13 @@ def test_tables_come_before_what_they_contain() -> None:
 
 
 def test_names_of_a_table_are_its_own_only() -> None:
-    assert names_in(ConfigFile, ("accounts", "[]", "meters", "*")) == ("quota", "resets", "price", "prices")
+    assert names_in(ConfigFile, ("accounts", "[]", "meters", "*")) == (
+        "quota",
+        "resets",
+        "price",
+        "prices",
+        "max_per_hour",
+    )
 
 
 @pytest.mark.parametrize(

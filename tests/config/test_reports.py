@@ -176,10 +176,11 @@ def test_what_is_no_address_is_refused_and_not_shown(kept: str | None) -> None:
     assert CANARY not in str(caught.value)
 
 
-def test_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660], ids=oct)
+def test_file_that_others_can_read_is_refused(mode: int, tmp_path: Path) -> None:
     (tmp_path / "mail").write_text("json://x")
-    (tmp_path / "mail").chmod(0o644)
-    with pytest.raises(ConfigError, match="open to every user"):
+    (tmp_path / "mail").chmod(mode)
+    with pytest.raises(ConfigError, match="open to other users"):
         TargetSource("file mail", file=tmp_path / "mail").read({})
 
 

@@ -325,3 +325,51 @@ def test_an_early_reset_stays_before_the_boundary(fold: Fold) -> None:
     folded = fold(hourly((-2, 100), (-0.1, 3), (0.2, 7), (2, 9)), Resets.PERIOD, MONTHS)
     (decision,) = folded.in_force
     assert (decision.at, decision.after) == (MONTHS[1] - int(0.1 * HOUR), 3)
+
+
+SUPPORT = ("operator:ann", "they told us")
+JUMPED = observed(100, 110, 8110, 8130)
+
+
+def test_a_jump_that_was_growth_is_a_step_like_any_other(fold: Fold) -> None:
+    plain, decided = fold(JUMPED), fold(JUMPED, pins={20: Pin(FallKind.GROWTH, *SUPPORT)})
+    assert decided.verdicts == [["growth", 110, 8110, 0]]
+    ats = range(-5, 45)
+    assert decided.edges(ats) == plain.edges(ats)
+
+
+def test_a_jump_to_another_unit_is_no_usage_and_begins_an_epoch(fold: Fold) -> None:
+    folded = fold(JUMPED, pins={20: Pin(FallKind.UNIT, *SUPPORT)})
+    assert folded.verdicts == [["unit", 110, 8110, -8000]]
+    assert folded.usage == 10 + 0 + 20
+    before, inside, after = folded.edges([10, 15, 20])
+    assert usage_between(before, after).usage == usage_between(before, inside).usage == 0
+    assert (usage_between(before, after).upper, after.resets, folded.edges([21])[0].resets) == (None, 0, 1)
+
+
+def test_a_fall_to_another_unit_is_no_usage_either(fold: Fold) -> None:
+    assert fold(observed(5000, 6000, 6, 7), pins={20: Pin(FallKind.UNIT, *SUPPORT)}).usage == 1000 + 0 + 1
+
+
+def test_a_change_of_unit_is_not_the_periods_reset(fold: Fold) -> None:
+    seen = hourly((-2, 100), (-0.1, 5000), (0.2, 5100), (2, 5200))
+    folded = fold(seen, Resets.PERIOD, MONTHS, {seen[1][0]: Pin(FallKind.UNIT, *SUPPORT)})
+    assert [one.kind.value for one in folded.in_force] == ["unit", "reset"]
+    assert folded.usage == 0 + 5100 + 100
+
+
+@given(
+    SEQUENCES, st.sampled_from(Resets), STARTS, st.integers(1, 24), st.sampled_from([FallKind.GROWTH, FallKind.UNIT])
+)
+def test_after_any_decision_about_a_jump_windows_add_up_within_their_bounds(
+    fold: Fold, values: list[int], resets: Resets, boundaries: list[int], place: int, kind: FallKind
+) -> None:
+    folded = fold(observed(*values), resets, boundaries, {10 * place: Pin(kind, *SUPPORT)})
+    edges = folded.edges(range(0, 10 * len(values), 5))
+    used = [usage_between(one, other) for one, other in pairwise(edges)]
+    assert sum(one.usage for one in used) == usage_between(edges[0], edges[-1]).usage
+    assert all(one.lower <= one.usage and (one.upper is None or one.usage <= one.upper) for one in used)
+    if kind is FallKind.UNIT and any(one.kind is kind for one in folded.in_force):
+        (at,) = (one.at for one in folded.in_force if one.kind is kind)
+        before = max(row.confirmed for row in folded.good if row.confirmed < at)
+        assert usage_between(*folded.edges([before, at])).usage == 0

@@ -9,9 +9,10 @@ from typing import Any
 
 from collector.domain.secret import Secret
 from collector.http import HttpAnswer, HttpClient, HttpSettings
+from tests.canary import NELLIE_KEY
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-KEY = Secret("nel_canary-0123456789+/secret")
+KEY = Secret(NELLIE_KEY)
 DEADLINE = timedelta(seconds=0.3)
 
 

@@ -94,6 +94,7 @@ def _to(location: str, status: int = 302) -> Callable[[str], Sequence[Behaviour]
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 _CHUNKED = _HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+_WHOLE = _HEAD + b"Content-Length: 2\r\n\r\n{}"
 _ENDLESS = _HEAD + b"Content-Length: 1000\r\n\r\n{"
 _BOMB = gzip.compress(b"[" + b"0," * 500_000 + b"0]")
 _FIVEFOLD = gzip.compress(gzip.compress(gzip.compress(gzip.compress(_BOMB))))
@@ -225,6 +226,8 @@ FAULT_ROWS: tuple[FaultRow, ...] = (
     _lost("reset", reset),
     _lost("closed before the status", hang_up),
     _lost("closed at once", hang_up_at_once),
+    _lost("closed in the headers", raw(_HEAD)),
+    _lost("closed in a header", raw(_HEAD + b"Content-Len")),
     _unreached("H12", "refused", "conn_error", _refused, "firewall"),
     _unreached("H13", "no such name", "dns_error", _no_such_name, "name server"),
     _unreached("H13", "slow", "timeout_total", _slow_name_server, "0.3 s"),
@@ -252,6 +255,9 @@ FAULT_ROWS: tuple[FaultRow, ...] = (
     _truncated("no byte of it", response(b"", length=False, headers=[("Content-Length", "20")])),
     _truncated("inside a chunk", _CHUNKED + b"10\r\n{"),
     _truncated("between chunks", _CHUNKED + b"1\r\n{\r\n"),
+    _truncated("in a chunk's size", _CHUNKED + b"2\r\n{}\r\n1"),
+    _truncated("no empty line after the last chunk", _CHUNKED + b"2\r\n{}\r\n0\r\n"),
+    _truncated("in a trailer", _CHUNKED + b"2\r\n{}\r\n0\r\nX-Sum: 1"),
     FaultRow(
         "H20", "no length", "no_length", False, _serve(raw(response(b"{}", length=False))), "allow_close_delimited"
     ),
@@ -269,6 +275,23 @@ FAULT_ROWS: tuple[FaultRow, ...] = (
     _broken("version 2", b"HTTP/2 200\r\nContent-Length: 2\r\n\r\n{}"),
     _broken("status is a word", b"HTTP/1.1 fine\r\n\r\n"),
     _broken("chunk of a word", _CHUNKED + b"two\r\n{}\r\n0\r\n\r\n"),
-    _broken("chunk of negative size", _CHUNKED + b"-2\r\n{}\r\n0\r\n\r\n"),
+    *(
+        _broken(f"chunk of size {size!r}", _CHUNKED + size.encode() + b"\r\n{}\r\n0\r\n\r\n")
+        for size in ("-2", "0x2", " 2 ", "+2", "0_2", "2 x", "")
+    ),
+    _broken("chunk that is longer than its size", _CHUNKED + b"1\r\n{}\r\n0\r\n\r\n"),
+    _broken("chunk's size ended by LF alone", _CHUNKED + b"2\n{}\r\n0\r\n\r\n"),
+    _broken("trailer without a colon", _CHUNKED + b"2\r\n{}\r\n0\r\nnonsense\r\n\r\n"),
+    _broken("chunks under HTTP/1.0", _CHUNKED.replace(b"1.1", b"1.0") + b"2\r\n{}\r\n0\r\n\r\n"),
+    _broken("folded transfer encoding", _HEAD + b"Transfer-Encoding:\r\n chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"),
+    *(_broken(f"status {code}", _WHOLE.replace(b"200", code.encode())) for code in ("2_00", "+200", "0200", "20")),
+    _broken("lines ended by LF alone", _WHOLE.replace(b"\r\n", b"\n")),
+    _broken("head ended by LF alone", _WHOLE.replace(b"\r\n\r\n", b"\r\n\n")),
+    _broken("CR alone in a header", _WHOLE.replace(b"OK\r\n", b"OK\r\nX-A: 1\rX-B: 2\r\n")),
+    _broken("NUL in a header", _WHOLE.replace(b"OK\r\n", b"OK\r\nX-A: 1\x002\r\n")),
+    _broken("escape in a header", _WHOLE.replace(b"OK\r\n", b"OK\r\nX-A: \x1b[31m\r\n")),
+    _broken("space before the colon", _WHOLE.replace(b"Length:", b"Length :")),
     _dripping("H22", "endless 100 Continue", b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    _dripping("H22", "endless 103 Early Hints", b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"),
+    _dripping("H22", "both in turn", b"", b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"),
 )

@@ -172,6 +172,11 @@ class Sink(FaultServer):
         """True while nobody has as much as connected."""
         return self.connections == 0 and not self.requests
 
+    def forget(self) -> None:
+        """Take back that somebody talked to it: a test made sure that it would be noticed."""
+        self.connections = 0
+        self.requests.clear()
+
     def __enter__(self) -> Sink:
         super().__enter__()
         return self

@@ -60,7 +60,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "33 levels of objects": (b'{"a":' * 33 + b"1" + b"}" * 33, "too_deep"),
     "33 levels, mixed": (b'[{"a":' * 17 + b"1" + b"}]" * 17, "too_deep"),
     "never closed": (b"[" * 1000, "too_deep"),
-    "a megabyte of brackets": (b"[" * MIB, "schema"),
+    "a megabyte of brackets": (b"[" * MIB, "too_deep"),
     "UTF-16": ('{"a": 1}'.encode("utf-16"), "not_utf8"),
     "UTF-16 without a mark": ('{"a": 1}'.encode("utf-16-le"), "not_utf8"),
     "Latin-1": ('{"a": "ü"}'.encode("latin-1"), "not_utf8"),
@@ -73,6 +73,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "exponent of 5 digits": (b"1e10000", "schema"),
     "exponent that would block": (b'{"n": 1E+99999999}', "schema"),
     "negative exponent of 5 digits": (b"1e-10000", "schema"),
+    "exponent of 22 digits": (b"77E7775111111111111111", "schema"),
     "too many values": (b"[" + b"1," * 60_000 + b"1]", "schema"),
     "too large": (b" " * (MIB + 1), "too_large"),
 }
@@ -163,6 +164,11 @@ def seconds_for(work: Callable[[], object]) -> float:
         work()
         seconds.append(time.thread_time() - began)
     return min(seconds)
+
+
+@pytest.mark.parametrize("piece", [b"[", b'{"a":', b'[{"a":'], ids=repr)
+def test_tower_of_100_000_levels_is_too_deep_rather_than_too_many(piece: bytes) -> None:
+    assert outcome_of(piece * 100_000) == "too_deep"
 
 
 @pytest.mark.parametrize("body", HEAVY.values(), ids=HEAVY)

@@ -52,14 +52,26 @@ def test_authority_that_was_not_named_is_not_trusted(make_asker: AskerFactory, a
     assert caught.value.outcome == "tls_error"
 
 
-def test_plain_http_behind_https_is_a_tls_fault(make_asker: AskerFactory) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"\x00" * 64,
+        b"\xff" * 64,
+        b"\x16\x03\x01\xff\xff" + b"x" * 70_000,
+    ],
+    ids=["plain HTTP", "SSH", "zeros", "ones", "a record too long"],
+)
+def test_server_that_speaks_no_tls_behind_https_is_called_so(said: bytes, make_asker: AskerFactory) -> None:
     def answer_at_once(exchange: Exchange) -> None:
-        exchange.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        exchange.send(said)
         exchange.pause(0.2)
 
     with FaultServer(answer_at_once) as server, pytest.raises(TerminalAskError) as caught:
         make_asker().ask(server.url.replace("http:", "https:"))
     assert caught.value.outcome == "tls_error"
+    assert "does not speak TLS" in str(caught.value)
 
 
 def test_hang_up_in_the_handshake_may_pass(make_asker: AskerFactory) -> None:
@@ -91,12 +103,13 @@ def test_drip_over_tls_ends_with_the_deadline(make_asker: AskerFactory, authorit
     assert caught.value.outcome == "timeout_total"
 
 
-def test_kept_tls_connection_is_used_again(make_asker: AskerFactory, authority: Authority) -> None:
+def test_tls_connection_is_closed_once_the_answer_is_complete(make_asker: AskerFactory, authority: Authority) -> None:
     asker = make_asker(ca_bundle=authority.bundle)
     with FaultServer(json_response({}), tls=authority.server()) as server:
-        for _ in range(3):
+        for _ in range(2):
             asker.ask(server.url)
-    assert server.connections == 1
+        assert server.all_closed()
+    assert server.connections == 2
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "not PEM"])
@@ -123,8 +136,7 @@ def test_proxy_carries_tls_and_never_sees_the_key(make_asker: AskerFactory, auth
         asker = make_asker(ca_bundle=authority.bundle, proxy=proxy.origin)
         payloads = [asker.ask("https://localhost:9/v1/usage").payload for _ in range(2)]
     assert payloads == [{"n": 2}, {"n": 2}]
-    assert proxy.connections == 1
-    assert [b"X-API-Key" in request for request in proxy.requests] == [False, True, True]
+    assert [b"X-API-Key" in request for request in proxy.requests] == [False, True, False, True]
 
 
 def test_refusing_proxy_is_a_fault_of_the_connection(make_asker: AskerFactory) -> None:

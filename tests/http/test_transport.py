@@ -89,7 +89,7 @@ def test_write_after_the_deadline_does_not_wait() -> None:
             connection.sendall(b"GET")
 
 
-def test_kept_socket_obeys_the_attempt_that_uses_it_now() -> None:
+def test_socket_obeys_the_attempt_that_uses_it_now() -> None:
     with connected(flood) as (first, connection):
         first.received(1000 + 65_536)
         with attempting():

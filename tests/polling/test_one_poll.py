@@ -275,6 +275,33 @@ class TestClock:
             bench.hear(usage(), after=-2 * 86400)
         assert len(bench.rows("poll")) == 1
 
+    @pytest.mark.parametrize("seconds", [86_340, 86_400, 5 * 366 * 86_400], ids=["a day", "exactly a day", "years"])
+    def test_a_day_ahead_of_the_provider_is_a_clock_fault(self, seconds: int, bench: Bench) -> None:
+        bench.hear(usage())
+        theirs = bench.clock + timedelta(seconds=300)
+        polled = bench.hear(usage(50, 9000), after=300 + seconds, server_date=theirs)
+        assert (polled.outcome, len(bench.rows("snapshot"))) == ("clock", 2)
+        assert f"{theirs:%Y-%m-%d %H:%M}Z" in str(polled.error)
+        assert f"{bench.clock:%Y-%m-%d %H:%M}Z" in str(polled.error)
+        assert polled.next_poll_at <= theirs + INTERVAL
+
+    def test_a_day_ahead_of_the_provider_does_not_block_what_follows(self, bench: Bench) -> None:
+        bench.hear(usage())
+        bench.hear(usage(50, 9000), after=86_400, server_date=NOON)
+        assert bench.hear(usage(50, 9000), after=300 - 86_400).stored.growth == {
+            "requests": (50, 8),
+            "credits": (9000, 250),
+        }
+
+    @pytest.mark.parametrize(
+        ("ours", "age"), [(86_339, None), (-90_000, None), (86_400, 86_000)], ids=["less", "behind", "an old copy"]
+    )
+    def test_other_differences_are_flagged_only(self, ours: int, age: int | None, bench: Bench) -> None:
+        bench.clock += timedelta(days=2)
+        date = bench.clock - timedelta(seconds=ours)
+        polled = bench.hear(usage(), server_date=date, age_seconds=age)
+        assert (polled.outcome, "clock_skew" in polled.flags) == ("ok", True)
+
     def test_answer_that_came_across_midnight_belongs_to_the_instant_it_was_complete(self, bench: Bench) -> None:
         midnight = datetime(2026, 3, 2, tzinfo=UTC)
         bench.clock = midnight - timedelta(seconds=1)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import html
 from urllib.parse import quote
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.domain.secret import Secret
-from collector.polling.redaction import MASK, Redactor
+from collector.polling.redaction import IN_FACTS, MASK, Redactor
+from tests import canary
 from tests.polling.canary import BASE64, KEY, RAW, leaks
 
 SPELLINGS = {
@@ -28,12 +30,46 @@ SPELLINGS = {
     "base64": BASE64,
     "base64 without its end": BASE64[:-6],
     "base64 for URLs": base64.urlsafe_b64encode(RAW.encode()).decode(),
+    "hexadecimal": RAW.encode().hex(),
+    "hexadecimal in capitals": RAW.encode().hex().upper(),
+    "HTML": html.escape(RAW.replace("/", "&#47;").replace("+", "&#x2B;"), quote=False).replace("&amp;", "&"),
+    "HTML, every letter": "".join(f"&#{ord(one)};" for one in RAW),
+    "HTML in hexadecimal": "".join(f"&#x{ord(one):04X};" for one in RAW),
+    "URL twice": "".join(f"%25{ord(one):02x}" for one in RAW),
+    "JSON in JSON": "".join(f"\\\\u{ord(one):04x}" for one in RAW),
+    "URL in JSON in HTML": "".join(f"\\u0026#{ord(one)};" for one in RAW),
 }
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
 def test_key_is_removed_however_it_is_spelt(spelling: str) -> None:
     assert Redactor([KEY]).text(f"a «{spelling}» b") == f"a «{MASK}» b"
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "user:"], ids=repr)
+@pytest.mark.parametrize("after", ["", "y", "yz"], ids=repr)
+def test_no_slice_of_the_base64_of_a_text_around_the_key_survives(before: str, after: str) -> None:
+    coded = base64.b64encode(f"{before}{RAW}{after}".encode()).decode()
+    assert not canary.leaks(Redactor([KEY]).text(f"Basic {coded}"), RAW)
+
+
+def test_piece_of_a_fact_shorter_than_sixteen_characters_is_left() -> None:
+    assert Redactor([KEY], IN_FACTS).text(f"r-{RAW[:15]}") == f"r-{RAW[:15]}"
+
+
+@pytest.mark.parametrize("piece", [RAW, RAW[:16], RAW[-16:], "%" + RAW.encode().hex("%")], ids=repr)
+def test_longer_piece_of_a_fact_is_removed(piece: str) -> None:
+    assert Redactor([KEY], IN_FACTS).text(f"r-{piece}") == f"r-{MASK}"
+
+
+@pytest.mark.parametrize("text", ["6b", "aw==", "60716b", "a long text with a b c"], ids=repr)
+def test_forms_of_a_very_short_key_are_not_looked_for(text: str) -> None:
+    assert Redactor([Secret("k")]).text(text) == text
+
+
+def test_many_keys_are_removed_as_few_are() -> None:
+    keys = [Secret(f"another-key-{number:020}") for number in range(50)]
+    assert Redactor([*keys, KEY]).text(f"a {RAW[4:20]} b {keys[7].reveal()}") == f"a {MASK} b {MASK}"
 
 
 @pytest.mark.parametrize("cut", range(1, len(RAW)))

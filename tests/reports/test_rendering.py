@@ -5,6 +5,7 @@ import io
 import json
 import os
 import stat
+import subprocess
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -287,3 +288,29 @@ def test_an_apostrophe_of_ours_can_be_taken_back(text: str) -> None:
     write_csv([{"cell": text}], ["cell"], out)
     written = list(csv.reader(io.StringIO(out.getvalue(), newline="")))[1:]
     assert without_apostrophe(written[0][0] if written and written[0] else "") == text
+
+
+class TestRemains:
+    def test_of_a_killed_writer_are_removed_by_the_next(self, tmp_path: Path) -> None:
+        dead = subprocess.Popen(["true"])
+        dead.wait()
+        left = tmp_path / f".{dead.pid}-0.partial"
+        left.write_text("half")
+        with whole_file(tmp_path / "r.json") as out:
+            out.write("whole")
+        assert [one.name for one in tmp_path.iterdir()] == ["r.json"]
+
+    def test_of_a_writer_at_work_are_left_alone(self, tmp_path: Path) -> None:
+        with whole_file(tmp_path / "one.json") as one:
+            with whole_file(tmp_path / "two.json") as two:
+                two.write("2")
+            one.write("1")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["one.json", "two.json"]
+
+    def test_that_are_a_day_old_are_removed_whoever_has_that_number_now(self, tmp_path: Path) -> None:
+        left = tmp_path / f".{os.getppid()}-0.partial"
+        left.write_text("half")
+        os.utime(left, (0, 0))
+        with whole_file(tmp_path / "r.json") as out:
+            out.write("whole")
+        assert not left.exists()

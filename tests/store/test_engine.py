@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import insert, text
 
-from collector.errors import CollectorError, ConfigError, IntegrityError, StorageError
+from collector.errors import CollectorError, ConfigError, FileReplacedError, IntegrityError, StorageError
 from collector.store import schema
-from collector.store.engine import Database, database_url, use_wal
+from collector.store.engine import Database, database_url
 from collector.store.revision import require_head, upgrade
+from collector.store.sqlite_file import use_wal
 
 if TYPE_CHECKING:
     from tests.store.conftest import Desk
@@ -116,7 +117,7 @@ class TestFile:
     def test_a_file_removed_while_it_is_open_is_an_error(self, sqlite_database: Database) -> None:
         add_account(sqlite_database)
         path_of(sqlite_database).unlink()
-        with pytest.raises(StorageError, match="no database at"):
+        with pytest.raises(FileReplacedError, match=r"no database at .* any more: it was deleted or moved"):
             add_account(sqlite_database, "two")
 
     @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
@@ -247,7 +248,7 @@ class TestWriting:
 
     def test_a_broken_constraint_leaves_nothing_and_is_explained(self, database: Database) -> None:
         add_account(database)
-        with pytest.raises(StorageError, match="cannot be used: ") as caught:
+        with pytest.raises(StorageError, match="refuses what is to be stored: ") as caught:
             add_account(database)
         assert caught.value.exit_code == 5
         assert names(database) == ["one"]

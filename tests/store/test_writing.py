@@ -16,6 +16,7 @@ from collector.domain.falls import FallKind
 from collector.domain.requests import RequestRecord
 from collector.errors import ClockError, LeaseLostError, StorageError
 from collector.store.accounts import Lease, claim
+from collector.store.checking import check
 from collector.store.engine import Database
 from collector.store.entries import Plan, Stored
 from collector.store.writing import record_poll
@@ -128,6 +129,23 @@ class TestOnePoll:
         desk.poll(0, {"requests": 1, "credits": 1}, rejections=rejections)
         (row,) = desk.rows("poll")
         assert (row.rejected_requests, json.loads(row.rejections)) == (1, [list(one) for one in rejections])
+
+    def test_of_a_thousand_records_refused_at_each_poll_four_kib_are_kept_and_all_are_counted(self, desk: Desk) -> None:
+        rejections = [(f"recentRequests[{one}].requestId", "is empty", "x" * 200) for one in range(500)]
+        rejections += [
+            (f"recentRequests[{500 + one}]", f"is no object ({one % 20})", "\u1234" * 200) for one in range(400)
+        ]
+        for second in (0, 300):
+            desk.poll(second, {"requests": 900, "credits": 1}, rejections=rejections)
+        assert check(desk.database) == []
+        for row in desk.rows("poll"):
+            kept = json.loads(row.rejections)
+            assert (row.rejected_requests, len(row.rejections) <= 4096) == (900, True)
+            assert kept[0] == list(rejections[0])
+            first = [one for one in kept if not one[0].startswith("and ")]
+            more = {reason: int(where.split()[1]) for where, reason, _ in kept[len(first) :]}
+            assert more["is empty"] == 500 - len(first) < 500
+            assert sum(more.values()) + len(first) == 900
 
     def test_a_good_list_has_no_rejections(self, desk: Desk) -> None:
         desk.poll(0, {"requests": 1, "credits": 1})

@@ -251,7 +251,7 @@ class TestList:
 
     def test_without_a_fall_says_so(self, console: Console) -> None:
         done = console.good("resets", "list")
-        assert (done.out, done.err) == ("", "no counter ever fell\n")
+        assert (done.out, done.err) == ("", "no counter ever fell or jumped\n")
 
     def test_marks_in_the_table_what_was_replaced(self, console: Console, say: Say) -> None:
         say(300, 5, 20)

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from collector.app.cli.options import parse_date, parse_days, parse_zone, question_of
+from collector.app.questions import parse_date, parse_days, parse_zone, question_of
 from collector.app.wiring import load_settings
 from collector.errors import UsageError
 from tests.app.console import Console

@@ -208,6 +208,17 @@ class TestDays:
     def test_may_be_those_of_another_zone(self, known: Console) -> None:
         assert self.days(known, "--tz", "Pacific/Kiritimati") == ["2026-03-02", "2026-03-03", "2026-03-04"]
 
+    @pytest.mark.parametrize("report", ["daily", "burn", "exhaustion", "requests"])
+    def test_of_another_zone_are_named_above_the_table(self, known: Console, report: str) -> None:
+        """Row T9."""
+        named, plain = (known.good("report", report, *words) for words in (("--tz", "America/New_York"), ()))
+        assert named.lines[0] == "days of America/New_York"
+        assert not any(line.startswith("days of") for line in plain.lines)
+
+    @pytest.mark.parametrize("words", [("--json",), ("--format", "csv")], ids=" ".join)
+    def test_of_another_zone_are_not_named_among_rows(self, known: Console, words: tuple[str, ...]) -> None:
+        assert "days of" not in known.good("report", "daily", "--tz", "America/New_York", *words).out
+
     def test_add_up_in_every_zone(self, known: Console) -> None:
         for zone in ("UTC", "Asia/Kathmandu", "Pacific/Kiritimati", "America/St_Johns"):
             rows = known.json("report", "daily", "--meter", "invocations", "--tz", zone)
