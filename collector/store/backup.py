@@ -16,7 +16,8 @@ from sqlalchemy import URL
 from collector.errors import IntegrityError, StorageError
 from collector.store.engine import Database, database_url
 from collector.store.files import new_private_file, put_in_place, remove_with_logs, require_replaceable
-from collector.store.sqlite_file import BUSY_SECONDS, explanation, file_uri
+from collector.store.sqlite_file import BUSY_SECONDS, explanation
+from collector.store.sqlite_place import file_uri
 
 # What a program of PostgreSQL may know of our environment: the keys of the providers are none of its business.
 _PASSED_ON = {"PATH", "HOME", "LANG", "LC_ALL", "LC_MESSAGES", "TZ", "TMPDIR", "SYSTEMROOT", "APPDATA"}

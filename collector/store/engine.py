@@ -19,7 +19,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from collector.errors import CollectorError, ConfigError, LockedError, StorageError
 from collector.store.file_shape import never_close
-from collector.store.sqlite_file import ASIDE, BUSY_SECONDS, SameFile, explanation, file_uri, kept, tune
+from collector.store.sqlite_file import ASIDE, BUSY_SECONDS, SameFile, explanation, kept, tune
+from collector.store.sqlite_place import file_uri
 
 APPLICATION_ID = 0x75736763  # "usgc": tells our files from any other SQLite database
 # A server that went away without a word is noticed within half a minute.

@@ -9,17 +9,20 @@ SQLite's locks away. A header that promises more than there is tells nothing: a 
 from __future__ import annotations
 
 import ctypes
+import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 from sqlalchemy import Engine
 
 from collector.errors import FileReplacedError, IntegrityError
+from collector.store.sqlite_place import file_uri, log_of, log_size
 
 HEADER_BYTES = 100
-_PRIMARY = 0xFF
+_PRIMARY = 0xFF  # SQLite's extended codes hold the primary one in their lowest byte
+_STEP_NANOSECONDS = 20_000_000  # twice the longest tick of a Linux kernel, by which it dates files
 _WAY_OUT = (
     "nothing more is stored: keep it and its `-wal` as they are, and restore a backup (`collector db restore FILE`)"
 )
@@ -31,10 +34,10 @@ def require_begun(path: Path, size: int) -> None:
     Raises:
         IntegrityError: It is shorter than the header of a database, and there is a log of it.
     """
-    if size < HEADER_BYTES and _size(path.with_name(path.name + "-wal")):
+    if size < HEADER_BYTES and log_size(path):
         raise IntegrityError(
-            f"the database {path} was cut to {size} bytes, while its write-ahead log is there ({path.name}-wal), which "
-            "may hold polls; neither was opened: put the right file back, restore a backup "
+            f"the database {path} was cut to {size} bytes, while its write-ahead log is there ({log_of(path).name}), "
+            "which may hold polls; neither was opened: put the right file back, restore a backup "
             "(`collector db restore FILE`), or move the log away if it belongs to nothing"
         )
 
@@ -50,16 +53,23 @@ class Shape:
         self._path = path
         self._size = 0
         self._mark = 0
+        self._looked_at: tuple[int, int, int] | None = None
 
-    def require(self, size: int) -> None:
-        """Make sure that the file, now of ``size`` bytes, still is what it was.
+    def require(self, found: os.stat_result) -> None:
+        """Make sure that the file, of which this was ``found`` now, still is what it was.
+
+        Writing goes into the log; the file itself is touched by checkpoints only, so it is seldom looked into.
 
         Raises:
             IntegrityError: It was cut short or overwritten.
             FileReplacedError: A shorter database was written over it.
         """
+        touched = (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        if touched == self._looked_at:
+            return
+        size = found.st_size
         mark = self._seen_mark(shorter=size < self._size)
-        if self._mark not in {0, mark}:
+        if mark is not None and self._mark not in {0, mark}:
             raise IntegrityError(f"the database {self._path} was overwritten in place while it was in use; {_WAY_OUT}")
         if size < self._size:
             raise FileReplacedError(
@@ -67,22 +77,35 @@ class Shape:
                 "an older copy was written over it, or it was vacuumed; make sure that the right file is there, run "
                 "`collector verify`, then start again"
             )
-        self._size, self._mark = size, mark
+        self._size = size
+        if mark is not None:
+            self._mark = mark
+            self._looked_at = touched if _settled(found) else None
 
-    def _seen_mark(self, *, shorter: bool) -> int:
-        """Return the program's mark in the first page, as it is on the disk."""
-        uri = f"file:{quote(self._path.as_posix())}?mode=ro&immutable=1"
+    def _seen_mark(self, *, shorter: bool) -> int | None:
+        """Return the program's mark in the first page, as it is on the disk; None where it cannot be read now."""
         try:
-            with closing(sqlite3.connect(uri, uri=True)) as connection:
+            with closing(sqlite3.connect(f"{file_uri(self._path)}?mode=ro&immutable=1", uri=True)) as connection:
                 return int(connection.execute("PRAGMA application_id").fetchone()[0])
         except sqlite3.DatabaseError as error:
-            primary = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+            primary = primary_code(error)
             if primary == sqlite3.SQLITE_NOTADB or (shorter and primary == sqlite3.SQLITE_CORRUPT):
                 raise IntegrityError(
                     f"the database {self._path} was cut short or overwritten in place while it was in use ({error}); "
                     f"{_WAY_OUT}"
                 ) from None
-            return self._mark  # a checkpoint is at work, or the disk fails: what is done next tells
+            return None  # a checkpoint is at work, or the disk fails: what is done next tells
+
+
+def _settled(found: os.stat_result) -> bool:
+    """Return whether a later change of the file would show in its times, which move in steps."""
+    return time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) > _STEP_NANOSECONDS
+
+
+def primary_code(fault: BaseException | None) -> int | None:
+    """Return SQLite's primary code of a fault of its driver; None where the fault has none."""
+    code = getattr(fault, "sqlite_errorcode", None)
+    return None if code is None else code & _PRIMARY
 
 
 def never_close(engine: Engine) -> None:
@@ -92,10 +115,3 @@ def never_close(engine: Engine) -> None:
     that is never let go is not closed.
     """
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine.pool))
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

@@ -29,8 +29,7 @@ from collector.store.backup import copy_sqlite
 from collector.store.engine import Database
 from collector.store.files import alone_in, new_private_file, put_in_place, remove_with_logs, require_replaceable, sync
 from collector.store.revision import upgradable_revision, upgrade
-from collector.store.sqlite_file import file_uri, log_of
-from collector.store.sqlite_place import holders
+from collector.store.sqlite_place import file_uri, holders, log_of
 
 # Source: SQLite's os.h: PENDING_BYTE, RESERVED_BYTE and the range of shared locks follow each other.
 _LOCKS_AT, _LOCKS = 0x4000_0000, 512

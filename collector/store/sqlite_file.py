@@ -2,17 +2,17 @@
 
 SQLite goes on writing into a file that was deleted or replaced under it, and into a deleted write-ahead log: what it
 then calls committed is gone with the last connection. ``SameFile`` notices, by device and inode, and by its shape where
-it was spoilt in place. Rule for editors: open
-the file only through SQLite; closing any other handle of it takes all of SQLite's locks away.
+it was spoilt in place. Rule for editors: open the file only through SQLite; closing any other handle of it takes all of
+SQLite's locks away.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, RootTransaction, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -27,13 +27,13 @@ from collector.errors import (
     RefusedError,
     StorageError,
 )
-from collector.store.file_shape import Shape, require_begun
+from collector.store.file_shape import Shape, primary_code, require_begun
+from collector.store.sqlite_place import file_uri, log_of
 
 BUSY_SECONDS = 30.0
 ASIDE = "collector_aside"
 
 _SWITCHES = 100
-_PRIMARY = 0xFF  # SQLite's extended codes hold the primary one in their lowest byte
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _UNREADABLE_TEXT = "Could not decode to UTF-8"  # SQLite itself does not look into text
 _WAYS_OUT = {
@@ -92,13 +92,13 @@ class SameFile:
                 f"the write-ahead log of {self._path} was deleted while it was in use; nothing more is stored: "
                 "stop whatever removes it, start again and run `collector verify`"
             )
-        self._require_shape(found.st_size, logged=logged)
+        self._require_shape(found, logged=logged)
 
-    def _require_shape(self, size: int, *, logged: bool) -> None:
+    def _require_shape(self, found: os.stat_result, *, logged: bool) -> None:
         try:
-            require_begun(self._path, size)
+            require_begun(self._path, found.st_size)
             if logged:
-                self._shape.require(size)
+                self._shape.require(found)
         except (IntegrityError, FileReplacedError):
             self.spoilt = True
             raise
@@ -133,21 +133,10 @@ def kept(connection: Connection, file: SameFile | None) -> Iterator[RootTransact
         file.require(logged=logged)
 
 
-def log_of(path: Path) -> Path:
-    """Return where SQLite keeps the write-ahead log of a file."""
-    return path.with_name(path.name + "-wal")
-
-
-def file_uri(path: Path) -> str:
-    """Return the URI of a file for SQLite, to be opened with ``mode=rw``: opening must never create one silently."""
-    return f"file:{quote(path.as_posix())}"
-
-
 def explanation(place: str, fault: BaseException | None) -> StorageError | IntegrityError:
     """Return our own error for a fault of a driver, with what the operator can do."""
     text = " ".join(str(fault).split())
-    code = getattr(fault, "sqlite_errorcode", None)
-    primary = None if code is None else code & _PRIMARY
+    primary = primary_code(fault)
     if isinstance(fault, sqlite3.Error) and (primary in _DAMAGE or _UNREADABLE_TEXT in text):
         return IntegrityError(
             f"the database {place} is damaged ({text}); it was left untouched: restore a backup with "
@@ -163,8 +152,7 @@ def explanation(place: str, fault: BaseException | None) -> StorageError | Integ
 def _kind(fault: BaseException | None) -> type[StorageError]:
     """Return what a fault means; one of PostgreSQL's driver without a state is a connection that broke."""
     if fault is None or not hasattr(fault, "sqlstate"):
-        code = getattr(fault, "sqlite_errorcode", None)
-        primary = None if code is None else code & _PRIMARY
+        primary = primary_code(fault)
         if primary == sqlite3.SQLITE_BUSY:
             return LockedError
         return RefusedError if primary in _REFUSED else StorageError

@@ -13,9 +13,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from collector.errors import StorageError
-from collector.store.sqlite_file import log_of
 
 MOUNTS = Path("/proc/self/mountinfo")
 
@@ -31,6 +31,16 @@ _NETWORK_FUSE = {
 }  # fmt: skip
 _OTHERS = stat.S_IRWXO
 _MOST_NAMED = 5
+
+
+def log_of(path: Path) -> Path:
+    """Return where SQLite keeps the write-ahead log of a file."""
+    return path.with_name(path.name + "-wal")
+
+
+def file_uri(path: Path) -> str:
+    """Return the URI of a file for SQLite, to be opened with ``mode=rw``: opening must never create one silently."""
+    return f"file:{quote(path.as_posix())}"
 
 
 def network_filesystem_of(path: Path, mounts: str) -> str | None:

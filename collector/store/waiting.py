@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 
 from collector.store.engine import Database
-from collector.store.sqlite_file import file_uri
+from collector.store.sqlite_place import file_uri
 
 
 def is_free(database: Database) -> bool:

@@ -51,6 +51,11 @@ def test_key_is_never_pickled(protocol: int) -> None:
         pickle.dumps(SECRET, protocol)
 
 
+def test_state_of_a_key_is_not_told() -> None:
+    with pytest.raises(TypeError, match="never pickled"):
+        SECRET.__getstate__()
+
+
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
 def test_key_is_never_copied(duplicate: object) -> None:
     assert callable(duplicate)

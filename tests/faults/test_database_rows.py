@@ -19,8 +19,7 @@ from collector.app.long_log import LONG
 from collector.errors import FileReplacedError
 from collector.store import schema
 from collector.store.engine import APPLICATION_ID, Database
-from collector.store.sqlite_file import log_of
-from collector.store.sqlite_place import MOUNTS, network_filesystem_of
+from collector.store.sqlite_place import MOUNTS, log_of, network_filesystem_of
 from tests.faults.powers import FullDisk, longest_file, modes_in_force, no_page_in_memory, read_only
 from tests.faults.stage import Run, Stage, usage
 

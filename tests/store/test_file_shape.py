@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,10 +16,11 @@ import pytest
 from sqlalchemy import insert
 
 from collector.errors import CollectorError, FileReplacedError, IntegrityError
-from collector.store import schema
+from collector.store import file_shape, schema
 from collector.store.engine import Database
 
 _PAGE = 4096
+_SETTLED_SECONDS = 0.05
 
 
 def _cut(path: Path) -> None:
@@ -77,6 +79,31 @@ def test_nothing_is_stored_into_a_file_that_was_spoilt_in_place(
     spoil(_path(sqlite_database))
     with pytest.raises(IntegrityError, match=r"in place|was cut"):
         _add(sqlite_database, "after")
+
+
+@pytest.mark.parametrize("spoil", FAULTS)
+def test_a_file_spoilt_later_is_noticed_though_its_date_was_set_back(
+    sqlite_database: Database, spoil: Callable[[Path], None]
+) -> None:
+    path = _path(sqlite_database)
+    _written_in(sqlite_database)
+    time.sleep(_SETTLED_SECONDS)
+    _add(sqlite_database, "looked-at-last")
+    dates = path.stat()
+    spoil(path)
+    os.utime(path, ns=(dates.st_atime_ns, dates.st_mtime_ns))
+    with pytest.raises(IntegrityError, match=r"in place|was cut"):
+        _add(sqlite_database, "after")
+
+
+def test_a_file_that_nobody_touched_is_not_looked_into_again(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _written_in(sqlite_database)
+    time.sleep(_SETTLED_SECONDS)
+    _add(sqlite_database, "looked-at-last")
+    monkeypatch.setattr(file_shape.Shape, "_seen_mark", lambda *_, **__: pytest.fail("looked into once more"))
+    _add(sqlite_database, "not-looked-at")
 
 
 @pytest.mark.parametrize("spoil", FAULTS)
