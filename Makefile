@@ -21,8 +21,9 @@ WAITERS ?= 2
 UNMEASURED := tests/faults tests/test_truth.py tests/app/test_restoring.py tests/app/test_daemon_process.py \
   tests/app/test_first_run.py tests/reports/test_focus.py tests/reports/test_catalogue.py
 
-# What belongs to another environment must not leak into this one.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# What belongs to another environment must not leak into this one. And the tests start this program a thousand times: without
+# kept bytecode each start compiles all of it, and of its libraries, anew.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
