@@ -7,11 +7,62 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
 
 from tests.faults.children import code_of, forked
 from tests.faults.crash.nursery import suicide
-from tests.faults.crash.verbs import at_each_line
+
+_OURS = ("/collector/", "/reports/", "/migrations/")
+_PURE = ("/collector/domain/", "/collector/store/verifying/", "/collector/store/types.py")  # they write nothing
+_Result = TypeVar("_Result")
+
+
+def at_each_line(met: Callable[[], None]) -> None:
+    """Have ``met`` called at each line of our own code that is run from here on, in every thread."""
+    root = str(Path(__file__).parents[3])
+
+    def line(frame: FrameType, what: str, _: Any) -> Any:
+        if what == "line":
+            met()
+        return line
+
+    def call(frame: FrameType, what: str, _: Any) -> Any:
+        name = frame.f_code.co_filename.removeprefix(root)
+        return line if name.startswith(_OURS) and not name.startswith(_PURE) else None
+
+    threading.settrace(call)
+    sys.settrace(call)
+
+
+def met_by(act: Callable[[], _Result]) -> tuple[int, _Result]:
+    """Do ``act`` and return how many lines of ours that took, and what it returned."""
+    met = 0
+
+    def one() -> None:
+        nonlocal met
+        met += 1
+
+    at_each_line(one)
+    result = act()
+    sys.settrace(None)
+    return met, result
+
+
+def die_at(line: int) -> None:
+    """Kill this process at so many lines of ours from here on."""
+    remaining = line
+
+    def one() -> None:
+        nonlocal remaining
+        remaining -= 1
+        if remaining == 0:
+            suicide()
+
+    at_each_line(one)
 
 
 def lines_of(act: Callable[[], object]) -> int:
@@ -19,16 +70,7 @@ def lines_of(act: Callable[[], object]) -> int:
     reader, writer = os.pipe()
 
     def count() -> None:
-        met = 0
-
-        def one() -> None:
-            nonlocal met
-            met += 1
-
-        at_each_line(one)
-        act()
-        sys.settrace(None)
-        os.write(writer, str(met).encode())
+        os.write(writer, str(met_by(act)[0]).encode())
 
     child = forked(count)
     os.close(writer)
@@ -42,15 +84,7 @@ def killed_at_line(line: int, act: Callable[[], object]) -> int:
     """Do ``act`` in a child that is killed at a line, and return its exit code: -9, or 0 where it ended before."""
 
     def die() -> None:
-        remaining = line
-
-        def one() -> None:
-            nonlocal remaining
-            remaining -= 1
-            if remaining == 0:
-                suicide()
-
-        at_each_line(one)
+        die_at(line)
         act()
 
     return code_of(forked(die))

@@ -14,22 +14,17 @@ import json
 import os
 import shutil
 import sys
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import reports.catalogue
 import reports.formats.html  # noqa: F401 - a child shall find everything imported
 from collector.app.cli.main import main as collector_main
-from tests.faults.crash.nursery import ended, forked, suicide
+from tests.faults.crash.at_lines import die_at, met_by
+from tests.faults.crash.nursery import ended, forked
 from tests.faults.crash.script import KEYS
-
-_OURS = ("/collector/", "/reports/", "/migrations/")
-_PURE = ("/collector/domain/", "/collector/store/verifying/", "/collector/store/types.py")  # they write nothing
 
 
 @dataclass(frozen=True)
@@ -40,23 +35,6 @@ class Order:
     into: Path
     words: Sequence[str]
     kills: int
-
-
-def at_each_line(met: Callable[[], None]) -> None:
-    """Have ``met`` called at each line of our own code that is run from here on, in every thread."""
-    root = str(Path(__file__).parents[3])
-
-    def line(frame: FrameType, what: str, _: Any) -> Any:
-        if what == "line":
-            met()
-        return line
-
-    def call(frame: FrameType, what: str, _: Any) -> Any:
-        name = frame.f_code.co_filename.removeprefix(root)
-        return line if name.startswith(_OURS) and not name.startswith(_PURE) else None
-
-    threading.settrace(call)
-    sys.settrace(call)
 
 
 def run(folder: Path, words: Sequence[str]) -> int:
@@ -78,15 +56,7 @@ def lines_of(order: Order) -> int:
     reader, writer = os.pipe()
 
     def count() -> None:
-        met = 0
-
-        def one() -> None:
-            nonlocal met
-            met += 1
-
-        at_each_line(one)
-        code = run(folder, order.words)
-        sys.settrace(None)
+        met, code = met_by(lambda: run(folder, order.words))
         os.write(writer, str(met if code == 0 else -code).encode())
 
     child = forked(count)
@@ -102,15 +72,7 @@ def killed(order: Order, number: int, line: int) -> tuple[int, int]:
     shutil.copytree(order.base, left)
 
     def die() -> None:
-        remaining = line
-
-        def one() -> None:
-            nonlocal remaining
-            remaining -= 1
-            if remaining == 0:
-                suicide()
-
-        at_each_line(one)
+        die_at(line)
         os._exit(run(left, order.words))
 
     first = ended(forked(die))
