@@ -110,7 +110,10 @@ def run_daemon(
         make_reports = partial(_reports_of, database, clock, environ)
         reports = CurrentReports(make_reports(settings))
         daemon.notices = notices = Notices(settings, database, clock, send, environ)
-        parts = Parts(database, clock, daemon, reports, make_reports, notices.take)
+        watchdog = Watchdog(daemon, clock, _silence(settings), partial(is_free, database))
+        parts = Parts(
+            database, clock, daemon, reports, make_reports, notices.take, lambda new: watchdog.bear(_silence(new))
+        )
         reloading = Reloading(settings, environ, parts)
         reports_watch = ReportsWatch(reports, clock, MAKING)
         troubles = partial(_troubles, daemon, reports_watch, LongLog(database.path, clock.monotonic))
@@ -122,7 +125,6 @@ def run_daemon(
             looks = RevisionWatch(database, clock.monotonic, daemon).look, heartbeat.beat, daemon.look_for_late
             scheduler = with_reports(scheduler_of(daemon, clock), reports, clock, daemon.is_clock_plausible)
             scheduler = with_pulse(scheduler, looks, clock)
-            watchdog = Watchdog(daemon, clock, _silence(settings), partial(is_free, database))
             code = watch(daemon, clock, scheduler, watchdog, (reports_watch.fault, reloading.look))
             if code:
                 notices.ended(daemon.fatal)

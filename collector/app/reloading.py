@@ -80,6 +80,7 @@ class Parts:
     Attributes:
         make_reports: Returns the scheduled reports of settings.
         take_notices: Has faults told to those whom settings name.
+        take_intervals: Has the watchdog bear what the intervals of settings allow.
     """
 
     database: Database
@@ -88,6 +89,7 @@ class Parts:
     reports: CurrentReports
     make_reports: Callable[[Settings], ScheduledReports]
     take_notices: Callable[[Settings], object] = _nobody
+    take_intervals: Callable[[Settings], object] = _nobody
 
 
 class Reloading:
@@ -156,6 +158,7 @@ class Reloading:
         parts.take_notices(new)
         self._tell(new, accounts)
         self._settings = replace(new, collector=self._settings.collector)
+        parts.take_intervals(self._settings)
         self._accounts = {one.name: one for one in accounts}
 
     def _tell(self, new: Settings, accounts: Sequence[Account]) -> None:

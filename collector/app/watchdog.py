@@ -115,6 +115,10 @@ class Watchdog:
         self._looks = daemon.late_looks
         self._offset = self._wall_offset()
 
+    def bear(self, seconds: float) -> None:
+        """Bear no tick for ``seconds`` from now on: the settings have other intervals."""
+        self._most_silent = seconds
+
     def _wall_offset(self) -> float:
         return self._clock.now().timestamp() - self._clock.steady()
 

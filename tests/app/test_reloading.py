@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -50,7 +51,8 @@ class Shop:
         settings = self.write(DATABASE + account("a"))
         self.polls = DuePolls(settings, database, self.clock, self, targets(database, self.accounts(settings)))
         self.reports = CurrentReports(self.scheduled(settings))
-        parts = Parts(database, self.clock, self.polls, self.reports, self.scheduled)
+        self.borne: list[Settings] = []
+        parts = Parts(database, self.clock, self.polls, self.reports, self.scheduled, take_intervals=self.borne.append)
         self.reloading = Reloading(settings, {}, parts)
 
     def scheduled(self, settings: Settings) -> ScheduledReports:
@@ -119,6 +121,15 @@ def test_shorter_interval_holds_at_once(shop: Shop) -> None:
     shop.clock.passes(60)
     assert shop.tick() == ["a"]
     assert [line["changed"] for line in shop.lines if line["event"] == "the settings were reloaded"] == [["a"], ["a"]]
+
+
+def test_the_watchdog_bears_what_the_new_intervals_allow_within_the_old_deadline(shop: Shop) -> None:
+    old = shop.write(DATABASE + account("a"))
+    shop.becomes('[http]\ndeadline = "9s"\n' + DATABASE + account("a", poll_every="10s"))
+    shop.becomes("nothing")
+    (borne,) = shop.borne
+    assert borne.accounts[0].poll_every == timedelta(seconds=10)
+    assert borne.collector.deadline == old.collector.deadline != timedelta(seconds=9)
 
 
 @pytest.mark.parametrize("change", ["key", "address"])

@@ -71,6 +71,10 @@ class TestTick:
     def test_that_is_missing_for_longer_is_one(self, watchdog: Watchdog, clock: Timepiece) -> None:
         assert faults(watchdog, clock, 61) == {None, "no tick for 61 s"}
 
+    def test_is_borne_as_long_as_was_told_last(self, watchdog: Watchdog, clock: Timepiece) -> None:
+        watchdog.bear(10)
+        assert faults(watchdog, clock, 11) == {None, "no tick for 11 s"}
+
     def test_that_comes_late_is_forgiven(self, watchdog: Watchdog, clock: Timepiece, polling: Polling) -> None:
         faults(watchdog, clock, 50)
         polling.last_tick = clock.monotonic()
