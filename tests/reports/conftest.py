@@ -59,6 +59,11 @@ class Ledger:
         self.agreements[name] = account.agreement
         return name
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was polled yet."""
+        return not self._rows
+
     def poll(
         self, at: datetime, value: int | Mapping[str, int], account: str = "nellie-prod", **changes: Any
     ) -> Stored:
