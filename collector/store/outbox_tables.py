@@ -1,4 +1,4 @@
-"""The tables of scheduled reports and of what is to be sent: no facts, only what was done and what is still to do.
+"""The tables of scheduled reports and of what is to be sent: no facts, only what was done, said and is still to do.
 
 A report has one run for each period, and each run one delivery for each target, by their keys; whatever clocks and
 collectors do, neither exists twice. No address is kept: a target is the place where its address is configured, or the
@@ -23,20 +23,24 @@ from sqlalchemy import (
     text,
 )
 
+from collector.store.forecast_table import forecast_table
 from collector.store.types import Instant
 
 
 class OutboxTables(NamedTuple):
-    """Since when reports are made, their runs, and the deliveries of these."""
+    """Since when reports are made, their runs, the deliveries of these, and what they foretold."""
 
     scheduled_report: Table
     report_run: Table
     delivery: Table
+    forecast: Table
 
 
 def outbox_tables(metadata: MetaData) -> OutboxTables:
     """Return the tables, made in ``metadata``."""
-    return OutboxTables(_scheduled_report(metadata), _report_run(metadata), _delivery(metadata))
+    return OutboxTables(
+        _scheduled_report(metadata), _report_run(metadata), _delivery(metadata), forecast_table(metadata)
+    )
 
 
 def _scheduled_report(metadata: MetaData) -> Table:

@@ -17,13 +17,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from collector.errors import LeaseLostError
 from collector.store import schema
 from collector.store.engine import Database
+from collector.store.forecasts import Foretold, keep_forecasts
 from collector.store.outbox_leases import claim_first
-from collector.store.rows import any_text_of
+from collector.store.rows import any_text_of, insert_new
 
 _run = schema.report_run
 _report = schema.scheduled_report
@@ -159,8 +159,9 @@ def finish_run(
     now: datetime,
     made: tuple[Sequence[str], Sequence[str]],
     deliveries: Sequence[NewDelivery],
+    foretold: Sequence[Foretold] = (),
 ) -> None:
-    """Record, in one transaction, that a run was made and what is to be sent.
+    """Record, in one transaction, that a run was made, what is to be sent, and what it foretold.
 
     Args:
         database: Where it is recorded.
@@ -168,6 +169,7 @@ def finish_run(
         now: When it was made.
         made: The paths of its files, and the accounts whose data did not come in time.
         deliveries: One for each target.
+        foretold: The forecasts that it shows.
 
     Raises:
         LeaseLostError: Another collector took the run over; nothing was recorded.
@@ -177,6 +179,7 @@ def finish_run(
     with database.write() as connection:
         _record(connection, run, values)
         _insert_deliveries(connection, (run.report, run.planned.period), now, deliveries)
+        keep_forecasts(connection, (run.report, run.planned.period), now, foretold)
 
 
 def add_deliveries(
@@ -242,14 +245,6 @@ def _record(connection: Connection, run: ClaimedRun, values: Mapping[str, object
     ).one_or_none()
     if done is None:
         raise LeaseLostError(f"the report {run.report} for {run.planned.period} was taken over by another collector")
-
-
-def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert the rows whose key is not there yet; none is a no-op."""
-    if not rows:
-        return
-    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    connection.execute(make(table).on_conflict_do_nothing(), [dict(row) for row in rows])
 
 
 def is_held(table: Table, owner: str, until: datetime) -> ColumnElement[bool]:

@@ -13,7 +13,7 @@ from collector.errors import IntegrityError, RevisionError, StorageError
 from collector.store.engine import APPLICATION_ID, Database
 from collector.store.sqlite_file import use_wal
 
-HEAD = "0005"
+HEAD = "0006"
 _UPGRADE_LOCK = APPLICATION_ID  # any number of ours: two upgrades of one PostgreSQL database wait for each other
 
 

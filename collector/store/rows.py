@@ -6,9 +6,10 @@ Bound parameters have a limit and every length would be another statement; one a
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Table, Text, bindparam, column, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 
 
@@ -24,6 +25,14 @@ def any_text_of(connection: Connection, column: ColumnElement[str], values: Sequ
     if connection.dialect.name == "sqlite":
         return column.in_(select(func.json_each(json.dumps(list(values))).table_valued("value").c.value))
     return column == func.any(bindparam(None, list(values), ARRAY(Text), unique=True))
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert the rows whose key is not there yet; none is a no-op."""
+    if not rows:
+        return
+    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    connection.execute(make(table).on_conflict_do_nothing(), [dict(row) for row in rows])
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:

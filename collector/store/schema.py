@@ -295,5 +295,5 @@ statement_line = Table(
     sqlite_with_rowid=False,
 )
 
-scheduled_report, report_run, delivery = outbox_tables(metadata)
+scheduled_report, report_run, delivery, forecast = outbox_tables(metadata)
 collector_process = process_table(metadata)

@@ -3,7 +3,7 @@
 claimed ──► data in? ──no, and not yet too late──► put off for a minute
                │ yes, or too late (and the report says whose data did not come)
                ▼
-        document ──► files ──► letter ──► one transaction: made, deliveries pending ──► links, old files
+        document ──► files ──► letter ──► one transaction: made, deliveries pending, forecasts kept ──► links, old files
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ from collector.store.report_runs import (
 
 if TYPE_CHECKING:
     from reports.document import Document
+    from reports.question import Question
 
 _ASK_AGAIN = timedelta(minutes=1)
 # The least time in which a clock that is wrong is set right, if anybody will.
@@ -87,13 +88,13 @@ def without_data(bench: Bench, report: ReportSettings, run: PlannedRun) -> list[
     return [name for name in report.accounts if name not in heard]
 
 
-def document_of(bench: Bench, report: ReportSettings, run: PlannedRun, missing: list[str], now: datetime) -> Document:
-    """Return the report about a run's period; it begins with whose data did not come."""
+def question_of(bench: Bench, report: ReportSettings, run: PlannedRun, now: datetime) -> Question:
+    """Return what a report about a run's period asks."""
     from reports.question import Question
 
     zone = report.schedule.zone
     shared = all(bench.agreements[name].zone == zone for name in report.accounts)
-    question = Question(
+    return Question(
         now=now,
         agreements=bench.agreements,
         accounts=report.accounts,
@@ -104,6 +105,11 @@ def document_of(bench: Bench, report: ReportSettings, run: PlannedRun, missing: 
         zone=None if shared or report.report.of_billing_period else zone,
         as_of=run.end if report.report.of_standing else None,
     )
+
+
+def document_of(bench: Bench, report: ReportSettings, run: PlannedRun, missing: list[str], now: datetime) -> Document:
+    """Return the report about a run's period; it begins with whose data did not come."""
+    question = question_of(bench, report, run, now)
     invoice = report.invoice_of(run.period)
     lies = invoice is not None and os.path.lexists(invoice)
     document = bench.renderer.document(bench.database, report.report, question, run.period, invoice if lies else None)
@@ -160,12 +166,14 @@ def make_now(
     folder, run = ready_folder(report), claimed.planned
     letter, files = made(bench, report, run, (missing, now), folder)
     keep_letter(letter_path(folder, report.name, run.period), letter if report.targets else None)
+    question = question_of(bench, report, run, now)
     finish_run(
         bench.database,
         claimed,
         now,
         ([str(one) for one in files], missing),
         deliveries_of(bench, report, run.period),
+        bench.renderer.foretold(bench.database, report.report, question, run.period),
     )
     bench.waits.over(report.name, run.period)
     tidy(bench, report)

@@ -1,0 +1,120 @@
+"""What scheduled reports foretold, kept as shown: once for each run and meter, to be graded when its time is over.
+
+    seen_at ───────── made_at ───────────────────── until          what was used from seen_at to until tells how it was
+       └ the last good observation                    └ the period's end
+
+It is written in the transaction that finishes the run, so a forecast is kept if and only if its report is made. Nothing
+here grades anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Row, select
+
+from collector.store import schema
+from collector.store.rows import any_of, insert_new
+
+_forecast = schema.forecast
+_LARGEST = 2**63
+
+Pairs: TypeAlias = tuple[tuple[float, float | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """What one report says of the days to come of one meter; quantities in the meter's smallest unit.
+
+    Attributes:
+        meter: The meter's row id.
+        seen_at: The last good observation; everything here counts from there.
+        until: How far it looks: the end of the billing period, or of what was looked ahead where there is none.
+        quota, used, remaining: Where the quota stood at ``seen_at``; None where none is declared.
+        probability: That ``remaining`` is used before ``until``, 0..1; None without a quota.
+        times: By level of the time, rising, the days from ``seen_at`` until ``remaining`` is used; None for later than
+            was looked ahead. Empty without a quota.
+        amounts: By level, rising, the usage from ``seen_at`` to ``until``.
+        method: How it was made.
+    """
+
+    meter: int
+    seen_at: datetime
+    until: datetime
+    quota: int | None
+    used: int | None
+    remaining: int | None
+    probability: float | None
+    times: Pairs
+    amounts: tuple[tuple[float, float], ...]
+    method: str
+
+    @property
+    def fits(self) -> bool:
+        """True where every quantity fits into 64 bits; others are not kept."""
+        return all(one is None or abs(one) < _LARGEST for one in (self.quota, self.used, self.remaining))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptForecast:
+    """A forecast with the run that showed it."""
+
+    report: str
+    period: str
+    made_at: datetime
+    foretold: Foretold
+
+
+def keep_forecasts(connection: Connection, run: tuple[str, str], now: datetime, foretold: Sequence[Foretold]) -> None:
+    """Keep what the run of a report for a period, made ``now``, foretold; of a meter that has one the first stays."""
+    report, period = run
+    rows = [
+        {
+            "meter": one.meter,
+            "report": report,
+            "period": period,
+            "made_at": now,
+            "seen_at": one.seen_at,
+            "until": one.until,
+            "quota": one.quota,
+            "used": one.used,
+            "remaining": one.remaining,
+            "probability": one.probability,
+            "times": json.dumps(one.times),
+            "amounts": json.dumps(one.amounts),
+            "method": one.method,
+        }
+        for one in foretold
+        if one.fits and one.until > one.seen_at
+    ]
+    insert_new(connection, _forecast, rows)
+
+
+def kept_forecasts(connection: Connection, meters: Sequence[int]) -> list[KeptForecast]:
+    """Return every forecast that was kept of these meters, by meter and the oldest first."""
+    statement = (
+        select(_forecast)
+        .where(any_of(connection, _forecast.c.meter, list(meters)))
+        .order_by(_forecast.c.meter, _forecast.c.seen_at, _forecast.c.report, _forecast.c.period)
+    )
+    return [_kept(row) for row in connection.execute(statement)]
+
+
+def _kept(row: Row[Any]) -> KeptForecast:
+    foretold = Foretold(
+        meter=row.meter,
+        seen_at=row.seen_at,
+        until=row.until,
+        quota=row.quota,
+        used=row.used,
+        remaining=row.remaining,
+        probability=row.probability,
+        times=tuple((level, days) for level, days in json.loads(row.times)),
+        amounts=tuple((level, amount) for level, amount in json.loads(row.amounts)),
+        method=row.method,
+    )
+    return KeptForecast(row.report, row.period, row.made_at, foretold)

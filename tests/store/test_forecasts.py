@@ -1,0 +1,89 @@
+"""What reports foretold is kept with the run that showed it, on both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from collector.domain.accounts import Account
+from collector.errors import LeaseLostError
+from collector.store.copying import copy_history
+from collector.store.engine import Database
+from collector.store.forecasts import Foretold, kept_forecasts
+from collector.store.report_runs import ClaimedRun, PlannedRun, claim_run, finish_run, plan, planned_until
+
+if TYPE_CHECKING:
+    from tests.store.conftest import Desk
+
+NOW = datetime(2026, 11, 2, 6, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=10)
+OCTOBER = PlannedRun("2026-10", datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC), NOW)
+
+
+def foretold(meter: int) -> Foretold:
+    return Foretold(
+        meter=meter,
+        seen_at=datetime(2026, 11, 1, 23, 55, tzinfo=UTC),
+        until=datetime(2026, 12, 1, tzinfo=UTC),
+        quota=10_000,
+        used=-7,
+        remaining=2**62,
+        probability=0.1234567890123456,
+        times=((0.1, 3.25), (0.5, None)),
+        amounts=((0.1, 100.0), (0.9, 1e18)),
+        method="quantile curves",
+    )
+
+
+def run_of(database: Database, report: str = "weekly") -> ClaimedRun:
+    planned_until(database, report, NOW)
+    plan(database, report, [OCTOBER], NOW)
+    run = claim_run(database, [report], "us", NOW, LATER)
+    assert run is not None
+    return run
+
+
+def kept(database: Database, *meters: int) -> list[tuple[str, str, datetime, Foretold]]:
+    with database.read() as connection:
+        found = kept_forecasts(connection, list(meters))
+    return [(one.report, one.period, one.made_at, one.foretold) for one in found]
+
+
+def test_forecast_is_kept_as_it_was_shown_once_for_each_run_and_meter(desk: Desk) -> None:
+    one, other = foretold(desk.meter("credits")), foretold(desk.meter("requests"))
+    again = replace(one, probability=0.9)
+    huge = replace(other, used=2**63)
+    finish_run(desk.database, run_of(desk.database), NOW, ([], []), (), [one, again, huge])
+    assert kept(desk.database, one.meter, other.meter) == [("weekly", "2026-10", NOW, one)]
+    assert kept(desk.database, other.meter) == []
+
+
+def test_without_a_quota_only_the_usage_is_kept(desk: Desk) -> None:
+    plain = replace(foretold(desk.meter()), quota=None, used=None, remaining=None, probability=None, times=())
+    finish_run(desk.database, run_of(desk.database), NOW, ([], []), (), [plain])
+    assert [found for *_, found in kept(desk.database, plain.meter)] == [plain]
+
+
+def test_run_that_was_taken_over_keeps_nothing(desk: Desk) -> None:
+    run = run_of(desk.database)
+    assert claim_run(desk.database, ["weekly"], "them", LATER, LATER + timedelta(minutes=1)) is not None
+    with pytest.raises(LeaseLostError):
+        finish_run(desk.database, run, NOW, ([], []), (), [foretold(desk.meter())])
+    assert kept(desk.database, desk.meter()) == []
+
+
+@pytest.mark.postgres
+def test_copy_has_the_same_forecasts(
+    sqlite_database: Database,
+    postgres_database: Database,
+    make_account: Callable[..., Account],
+    open_desk: Callable[..., Desk],
+) -> None:
+    desk = open_desk(sqlite_database, make_account())
+    finish_run(sqlite_database, run_of(sqlite_database), NOW, ([], []), (), [foretold(desk.meter())])
+    assert copy_history(sqlite_database, postgres_database)["forecast"] == 1
+    assert kept(postgres_database, desk.meter()) == kept(sqlite_database, desk.meter())
