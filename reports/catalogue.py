@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
 from collector.store.engine import Database
-from collector.store.reading import MeterRow
 from reports.burn_rate import burn_rates, burn_windows
 from reports.daily import daily_deltas
-from reports.exhaustion import days_needed, exhaustion
+from reports.exhaustion import days_needed, ends_at, exhaustion
+from reports.forecasting.history import histories
+from reports.forecasting.prospect import Prospect, prospect_of
 from reports.question import Question
-from reports.spikes import spike_notes, with_spikes
-from reports.standing import quota_standings
-from reports.windows import Window, daily_windows, meters_asked, usage_windows
+from reports.spikes import with_spikes
+from reports.standing import QuotaStanding, quota_standings
+from reports.windows import daily_windows, meters_asked, usage_windows
 
 
 def daily(database: Database, question: Question) -> pd.DataFrame:
@@ -29,16 +31,31 @@ def burn(database: Database, question: Question) -> pd.DataFrame:
     return burn_rates(with_spikes(database, wanted, usage_windows(database, wanted)))
 
 
+class Outlooks(NamedTuple):
+    """The report ``exhaustion`` and what it was made from, in one order.
+
+    Attributes:
+        prospects: By meter id what is to come, or why nobody can say; of those with a quota and something used of it.
+        frame: As ``reports.exhaustion.exhaustion`` returns it.
+    """
+
+    standings: Sequence[QuotaStanding]
+    prospects: Mapping[int, Prospect | str]
+    frame: pd.DataFrame
+
+
 def exhaustion_dates(database: Database, question: Question) -> pd.DataFrame:
     """Return the report ``exhaustion``; see ``reports.exhaustion.exhaustion`` for its columns."""
+    return exhaustion_outlooks(database, question).frame
+
+
+def exhaustion_outlooks(database: Database, question: Question) -> Outlooks:
+    """Return the report ``exhaustion`` with the forecasts it rests on, for whoever draws or explains them."""
     standings = quota_standings(database, question, meters_asked(database, question))
-    wanted = [(one.row, days_needed(one)) for one in standings]
-    days = with_spikes(database, wanted, daily_deltas(usage_windows(database, wanted)))
+    asked = [one for one in standings if one.used is not None]
+    known = histories(database, [one.row for one in asked], {one.row.id: one.zone for one in asked})
+    prospects = {one.row.id: prospect_of(known[one.row.id], ends_at(one), question.stood_at) for one in asked}
+    wanted = [(one.row, windows) for one in standings if (windows := days_needed(one))]
+    days = daily_deltas(usage_windows(database, wanted))
     by_meter = {(str(account), str(meter)): group for (account, meter), group in days.groupby(["account", "meter"])}
-    return exhaustion(standings, by_meter, question.stood_at, _left_out(database, wanted))
-
-
-def _left_out(database: Database, wanted: Sequence[tuple[MeterRow, Sequence[Window]]]) -> dict[int, list[str]]:
-    """Return by meter id what the forecast from these days leaves out."""
-    starts = {row.id: windows[0].start for row, windows in wanted if windows}
-    return spike_notes(database, [row for row, _ in wanted if row.id in starts], min(starts.values(), default=None))
+    return Outlooks(standings, prospects, exhaustion(standings, prospects, by_meter, question.stood_at))

@@ -7,33 +7,23 @@ What is used is known up to the last good value; usage from there on is expected
 ``exhausts_on`` is the median day, ``earliest`` and ``latest`` bound the 80 % interval; a bound that falls behind the
 period's end is empty. ``probability`` is that of running out before the period ends. ``reason`` says why the outlook is
 unknown, and whatever else a reader must know to judge it.
+
+What the forecast says is decided in ``reports.forecasting.verdict``; here it meets the quotas.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import NormalDist
-from types import MappingProxyType
 
-import numpy as np
 import pandas as pd
 
 from collector.domain.calendar import day_of
 from collector.domain.instants import instant_of
 from collector.errors import CollectorError
-from reports.forecast import (
-    LEAST_DAYS,
-    METHOD,
-    MOST_DAYS,
-    Course,
-    Profile,
-    course,
-    days_ahead,
-    observed_days,
-    weekday_profile,
-)
+from reports.forecasting.prospect import MOST_AHEAD, Prospect
+from reports.forecasting.verdict import Stake, verdict
+from reports.forecasting.words import length
 from reports.frames import INSTANT, frame_of
 from reports.standing import QuotaStanding
 from reports.windows import Window, local_days
@@ -57,76 +47,81 @@ COLUMNS = (
     "method",
     "reason",
 )
+TOLD = (*COLUMNS, "projected_lower", "projected_upper", "warn_on", "reset_on", "soon")
+"""What words and pictures need beside the columns of the contract."""
 SCHEMA = {
-    **dict.fromkeys(COLUMNS, "str"),
-    **dict.fromkeys(("quota", "used", "remaining", "projected_usage"), "Int64"),
+    **dict.fromkeys(TOLD, "str"),
+    **dict.fromkeys(("quota", "used", "remaining", "projected_usage", "projected_lower", "projected_upper"), "Int64"),
     **dict.fromkeys(("period_start", "period_end"), INSTANT),
     **dict.fromkeys(("probability", "per_day"), "float64"),
     "scale": "int64",
 }
-_DAY = timedelta(days=1)
-_LIFETIME_YEARS = 10
-_LIFETIME_HORIZON = timedelta(days=365 * _LIFETIME_YEARS)
+_SECOND = timedelta(seconds=1)
 _STALE = timedelta(days=1)
-_TOO_OLD = timedelta(days=MOST_DAYS)
 _LARGEST = 2**63
-_NORMAL = NormalDist()
 
 _Fields = dict[str, object]
 
 
 def days_needed(standing: QuotaStanding) -> Sequence[Window]:
-    """Return the local days that a row of ``exhaustion`` is computed from: the profile's weeks before the last value.
-
-    Where the quota is used up also the days since its window began, to tell on which of them that happened.
-    """
-    if standing.allowance is None or standing.used is None:
+    """Return the local days on one of which a used-up quota ended, back to where its window began; else none."""
+    if standing.allowance is None or standing.used is None or not standing.exhausted:
         return ()
-    first = day_of(instant_of(standing.row.last_at), standing.zone) - timedelta(days=MOST_DAYS)
-    if standing.exhausted:
-        period = standing.allowance.period
-        if period is None:
-            return local_days(standing.row, standing.zone, None, None)
-        first = min(first, day_of(period.start, standing.zone))
+    period = standing.allowance.period
+    first = None if period is None else day_of(period.start, standing.zone)
     return local_days(standing.row, standing.zone, first, None)
+
+
+def ends_at(standing: QuotaStanding) -> datetime:
+    """Return until when a quota is to be foretold: its period's end, or as far as forecasts look."""
+    period = None if standing.allowance is None else standing.allowance.period
+    return standing.seen_at + timedelta(days=MOST_AHEAD) if period is None else period.end
 
 
 def exhaustion(
     standings: Sequence[QuotaStanding],
+    prospects: Mapping[int, Prospect | str],
     days: Mapping[tuple[str, str], pd.DataFrame],
     now: datetime,
-    left_out: Mapping[int, Sequence[str]] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Return the report ``exhaustion``.
 
     Args:
         standings: Where the quotas stand, in the order of the report.
+        prospects: By meter id what is to come until ``ends_at``, or why nobody can say; a meter may be missing.
         days: By account and meter the daily deltas of ``days_needed``, as ``reports.daily.daily_deltas`` returns them;
-            a meter may be missing. With ``spiked`` of ``reports.spikes.with_spikes`` no forecast learns from
-            unconfirmed spikes; what is used holds them all the same.
+            a meter may be missing.
         now: The instant of the question.
-        left_out: By meter id, sentences on what was left out, for ``reason``.
 
     Returns:
         One row per standing, index 0…n-1. ``account, meter, unit`` str; ``quota, used, remaining`` Int64 in the meter's
         smallest unit (NA without a quota, the last two also before the first value of the period); ``period_start,
         period_end`` datetime64[us, UTC] (NaT for a lifetime quota); ``status`` str, one of ``exhausted, exhausts,
         lasts, unknown``; ``exhausts_on, earliest, latest`` str dates or missing, in this order of time: earliest,
-        exhausts_on, latest; ``probability`` float64 0..1 or NaN; ``per_day`` float64 whole units expected of an average
-        day; ``projected_usage`` Int64 in the smallest unit at the period's end, NA for a lifetime quota; ``method``,
-        ``reason`` str or missing; ``scale`` int64. No rows for no standings. Under seven whole days observed, or with
-        no usage in them, ``status`` is ``unknown`` and ``reason`` says so.
+        exhausts_on, latest; ``probability`` float64 0..1 or NaN, which it is for a lifetime quota that is not used up;
+        ``per_day`` float64 whole units expected of an average day of the next 28; ``projected_usage`` Int64 in the
+        smallest unit at the period's end, NA for a lifetime quota; neither is told of a meter that is idle; ``method``,
+        ``reason`` str or missing. Beyond the contract: ``projected_lower, projected_upper`` Int64, the 80 % interval of
+        the projection; ``warn_on`` str, the day to plan for, at the 25 % quantile; ``reset_on`` str, the local day on
+        which the next period begins; ``soon`` str, when it runs out in words where that is less than three days ahead;
+        ``scale`` int64. No rows for no standings.
 
     Raises:
         CollectorError: An amount beyond 64 bits, which no frame can hold exactly.
     """
     rows = [
-        _row(one, days.get((one.row.account, one.row.name)), now, left_out.get(one.row.id, ())) for one in standings
+        _row(
+            one,
+            prospects.get(one.row.id, "nothing was observed yet"),
+            days.get((one.row.account, one.row.name)),
+            now,
+        )
+        for one in standings
     ]
     return frame_of({name: [row.get(name) for row in rows] for name in SCHEMA}, SCHEMA)
 
 
-def _row(standing: QuotaStanding, days: pd.DataFrame | None, now: datetime, left_out: Sequence[str]) -> _Fields:
+def _row(standing: QuotaStanding, prospect: Prospect | str, days: pd.DataFrame | None, now: datetime) -> _Fields:
     allowance, used, meter = standing.allowance, standing.used, standing.row
     row: _Fields = {
         "account": meter.account,
@@ -139,18 +134,23 @@ def _row(standing: QuotaStanding, days: pd.DataFrame | None, now: datetime, left
         return {**row, "reason": "no quota is declared for this meter"}
     row["quota"] = allowance.quota.amount
     if allowance.period is not None:
-        row |= {"period_start": allowance.period.start, "period_end": allowance.period.end}
+        row |= {
+            "period_start": allowance.period.start,
+            "period_end": allowance.period.end,
+            "reset_on": allowance.period.ends_on.isoformat(),
+        }
     if used is None or standing.remaining is None:
         return {**row, "reason": "nothing was observed yet in this billing period"}
     if max(abs(used.amount), standing.remaining) >= _LARGEST:
         raise CollectorError(f"what is used of {meter.account}/{meter.name} does not fit into 64 bits")
     row |= {"used": used.amount, "remaining": standing.remaining}
-    row |= _exhausted(standing, days, now) if standing.exhausted else _outlook(standing, days, now)
-    reasons = [*([row["reason"]] if "reason" in row else []), *_remarks(standing, now), *left_out]
+    row |= {"method": None if isinstance(prospect, str) else prospect.method, **_expected(standing, prospect)}
+    row |= _exhausted(standing, days) if standing.exhausted else _outlook(standing, prospect, now)
+    reasons = [*([row["reason"]] if row.get("reason") else []), *_remarks(standing, prospect, now)]
     return {**row, "reason": "; ".join(map(str, reasons)) or None}
 
 
-def _remarks(standing: QuotaStanding, now: datetime) -> Iterator[str]:
+def _remarks(standing: QuotaStanding, prospect: Prospect | str, now: datetime) -> Iterator[str]:
     """Yield what a reader must know to judge the row, whatever it says."""
     if standing.used is not None and not standing.used.complete:
         yield "the history begins within this billing period: what was used before it is not counted"
@@ -158,52 +158,38 @@ def _remarks(standing: QuotaStanding, now: datetime) -> Iterator[str]:
         yield "a fall of the counter is not yet decided"
     age = now - standing.seen_at
     if age > _STALE:
-        yield f"the last value is {_age(age)} old"
+        yield f"the last value is {length(age)} old"
+    if isinstance(prospect, Prospect):
+        yield from prospect.history.left_out
 
 
-def _age(age: timedelta) -> str:
-    return f"{age.days} days" if age >= 2 * _DAY else f"{age // timedelta(hours=1)} hours"
+def _expected(standing: QuotaStanding, prospect: Prospect | str) -> _Fields:
+    """Return what is expected whatever remains: the pace, and usage at the period's end with its interval.
 
-
-@dataclass(frozen=True, slots=True)
-class _Expected:
-    """What is expected from the last good value on, until the period (or the horizon of a lifetime) ends."""
-
-    profile: Profile
-    course: Course
-    fields: _Fields
-
-
-def _expected(standing: QuotaStanding, days: pd.DataFrame | None, now: datetime) -> _Expected | str:
-    """Return what is expected, or why nothing can be."""
-    age = now - standing.seen_at
-    if age > _TOO_OLD:
-        return f"no forecast from values that end more than {MOST_DAYS} days ago"
-    profile = None if days is None else weekday_profile(days)
-    if profile is None:
-        count = 0 if days is None else int(observed_days(days).sum())
-        return f"{count} of the {LEAST_DAYS} whole days that a forecast needs were observed"
+    Of a meter that is idle nothing is: that it stays idle is not foretold, nor when it is used again.
+    """
+    if isinstance(prospect, str) or prospect.history.is_idle:
+        return {}
+    fields: _Fields = {"per_day": round(prospect.per_day / 10**standing.row.scale, 6)}
     period = None if standing.allowance is None else standing.allowance.period
-    end = standing.seen_at + _LIFETIME_HORIZON if period is None else period.end
-    # A clock that went back may put the last value behind the end of the period.
-    start = min(standing.seen_at, end - timedelta(microseconds=1))
-    ahead = course(profile, days_ahead(start, end, standing.zone))
-    fields: _Fields = {"per_day": round(profile.per_day / 10**standing.row.scale, 6), "method": METHOD}
-    if period is not None and standing.used is not None:
-        projected = standing.used.amount + round(float(ahead.mean[-1]))
-        fields["projected_usage"] = projected if abs(projected) < _LARGEST else None
-    return _Expected(profile, ahead, fields)
+    if period is None or standing.used is None:
+        return fields
+    for name, more in zip(
+        ("projected_lower", "projected_usage", "projected_upper"), prospect.expected(period.end), strict=True
+    ):
+        projected = standing.used.amount + round(more)
+        fields[name] = projected if abs(projected) < _LARGEST else None
+    return fields
 
 
-def _exhausted(standing: QuotaStanding, days: pd.DataFrame | None, now: datetime) -> _Fields:
-    expected, crossed_on = _expected(standing, days, now), _crossed_on(standing, days)
-    return {
-        "status": "exhausted",
-        "exhausts_on": crossed_on,
-        "probability": 1.0,
-        **({} if isinstance(expected, str) else expected.fields),
-        **({} if crossed_on or days is None else {"reason": "used up before the history begins"}),
-    }
+def _exhausted(standing: QuotaStanding, days: pd.DataFrame | None) -> _Fields:
+    fields: _Fields = {"status": "exhausted", "probability": 1.0}
+    crossed_on = _crossed_on(standing, days)
+    if standing.allowance is not None and standing.allowance.quota.amount == 0:
+        fields["reason"] = "the quota is zero"
+    elif crossed_on is None and days is not None:
+        fields["reason"] = "used up before the history begins"
+    return {**fields, "exhausts_on": crossed_on}
 
 
 def _crossed_on(standing: QuotaStanding, days: pd.DataFrame | None) -> str | None:
@@ -225,51 +211,24 @@ def _crossed_on(standing: QuotaStanding, days: pd.DataFrame | None) -> str | Non
     return period.starts_on.isoformat() if period is not None and standing.used.complete else None
 
 
-def _outlook(standing: QuotaStanding, days: pd.DataFrame | None, now: datetime) -> _Fields:
-    expected = _expected(standing, days, now)
-    if isinstance(expected, str):
-        return {"reason": expected}
-    if expected.profile.per_day <= 0:
-        return {**expected.fields, "reason": f"no usage in the last {MOST_DAYS} whole days to project"}
-    remaining = float(standing.remaining or 0)
-    dates = _dates(expected.course, remaining)
-    if dates["status"] == "lasts":
-        dates = _with_unseen(standing, expected, remaining)
-    return {**expected.fields, **dates}
-
-
-def _with_unseen(standing: QuotaStanding, expected: _Expected, remaining: float) -> _Fields:
-    """Return the outlook of a quota that lasts as far as was observed, given what was used before the history began."""
+def _outlook(standing: QuotaStanding, prospect: Prospect | str, now: datetime) -> _Fields:
+    if isinstance(prospect, str) or standing.used is None or standing.remaining is None:
+        return {"reason": str(prospect)}
     period = None if standing.allowance is None else standing.allowance.period
-    if period is None:
-        return {
-            **_dates(expected.course, remaining),
-            "reason": f"at this rate it lasts longer than {_LIFETIME_YEARS} years",
-        }
-    if standing.used is None or standing.used.complete:
-        return _dates(expected.course, remaining)
-    unseen = (instant_of(standing.row.first_at) - period.start) / _DAY
-    dates = _dates(expected.course, remaining - unseen * expected.profile.per_day)
-    if dates["status"] == "lasts":
-        return dates
-    return {"reason": "whether it lasts depends on what was used earlier in the period"}
-
-
-def _dates(ahead: Course, remaining: float) -> _Fields:
-    """Return status, dates and probability of using ``remaining`` up within the course."""
-    short = remaining - ahead.mean
-    with np.errstate(divide="ignore", invalid="ignore"):
-        score = np.where(ahead.spread > 0, short / ahead.spread, np.where(short <= 0, -np.inf, np.inf))
-
-    def first_day(level: float) -> str | None:
-        reached = np.flatnonzero(score <= -_NORMAL.inv_cdf(level))
-        return ahead.days[int(reached[0])].isoformat() if len(reached) else None
-
-    median = first_day(0.5)
+    unseen = 0.0
+    if period is not None and not standing.used.complete:
+        unseen = (instant_of(standing.row.first_at) - period.start) / timedelta(days=1)
+    end = None if period is None else period.end
+    found = verdict(prospect, Stake(float(standing.remaining), end, unseen), now)
     return {
-        "status": "lasts" if median is None else "exhausts",
-        "exhausts_on": median,
-        "earliest": first_day(0.1),
-        "latest": first_day(0.9),
-        "probability": round(_NORMAL.cdf(-float(score.min())), 6),
+        "status": found.status,
+        "probability": found.probability,
+        "reason": found.reason,
+        "soon": found.soon,
+        **{name: _day(at, standing) for name, at in found.at.items()},
     }
+
+
+def _day(at: datetime, standing: QuotaStanding) -> str:
+    """Return the local day of ``at``; what is used up at a midnight was used up by the day before it."""
+    return day_of(max(at - _SECOND, standing.seen_at), standing.zone).isoformat()

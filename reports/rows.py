@@ -10,7 +10,9 @@ import pandas as pd
 
 from reports.rendering import Cell, Row
 
-_QUANTITIES = frozenset({"usage", "lower", "upper", "quota", "used", "remaining", "projected_usage"})
+_QUANTITIES = frozenset(
+    {"usage", "lower", "upper", "quota", "used", "remaining", "projected_usage", "projected_lower", "projected_upper"}
+)
 
 
 def rows_of(frame: pd.DataFrame, columns: Sequence[str]) -> list[Row]:

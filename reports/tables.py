@@ -18,6 +18,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from reports.forecasting.words import outlook
 from reports.rendering import Cell, Row
 
 _SHOWN = 200
@@ -208,44 +209,6 @@ def exhaustion_table(rows: Iterable[Row]) -> Sheet:
             plain(outlook(row)),
         )
     return named_sheet(table, figures)
-
-
-def outlook(row: Row) -> str:
-    """Return what the report ``exhaustion`` says of one meter, in words, with what a reader must know to judge it."""
-    reason = row["reason"]
-    if row["status"] == "unknown":
-        return f"unknown: {reason}"
-    return "; ".join(str(one) for one in (_outlook(row), reason) if one) or "used up"
-
-
-def _outlook(row: Row) -> str:
-    """Return the status in words; nothing where the reason says it all."""
-    match row["status"]:
-        case "exhausted":
-            return "" if row["exhausts_on"] is None else f"used up since {row['exhausts_on']}"
-        case "exhausts" if row["earliest"] == row["latest"]:
-            return f"runs out on {row['exhausts_on']}"
-        case "exhausts":
-            return f"runs out on {row['exhausts_on']} (80 %: {_interval(row)})"
-        case "lasts" if row["period_end"] is None:
-            return ""
-        case _:
-            return f"lasts until the period ends ({_percent(row['probability'])} risk of running out)"
-
-
-def _interval(row: Row) -> str:
-    """Return the interval; its end carries the year only where it is another."""
-    earliest, latest = str(row["earliest"]), row["latest"]
-    if latest is None:
-        return f"{earliest} or later"
-    same_year = str(latest)[:4] == earliest[:4]
-    return f"{earliest} to {str(latest)[5:] if same_year else latest}"
-
-
-def _percent(value: Cell) -> str:
-    if not isinstance(value, float):
-        return _UNKNOWN
-    return "under 1 %" if value < 0.01 else f"{value * 100:.0f} %"
 
 
 def requests_table(rows: Iterable[Row]) -> Sheet:

@@ -74,6 +74,18 @@ def _print_report_table(name: str, rows: Iterable[Row], out: TextIO) -> None:
     print_table(TABLES[name](itertools.chain([first], rows)), out)
 
 
+def print_explanations(pages: Iterable[object], out: TextIO) -> None:
+    """Write pages to ``out``, blank lines between them; where there is none, say why on stderr."""
+    empty = True
+    for page in pages:
+        if not empty:
+            out.write("\n")
+        print_table(page, out)
+        empty = False
+    if empty:
+        sys.stderr.write(f"{_NOTHING_RECORDED}\n")
+
+
 def print_table(table: object, out: TextIO | None = None) -> None:
     """Print a rich table, as wide as the terminal or, in a pipe, as wide as it needs to be."""
     from rich.console import Console

@@ -17,6 +17,7 @@ from collector.app.cli.options import (
     Last,
     Meters,
     Output,
+    OutputFormat,
     To,
     Zone,
 )
@@ -37,6 +38,10 @@ Gaps = Annotated[
 Summary = Annotated[
     bool,
     typer.Option("--summary", help="Show instead how many, how they ended, what they cost and took, and when."),
+]
+Explain = Annotated[
+    bool,
+    typer.Option("--explain", help="Show instead, in plain words, what each forecast rests on; a text only."),
 ]
 AlertAbove = Annotated[
     str | None,
@@ -124,19 +129,20 @@ def exhaustion(
     accounts: Accounts = None,
     meters: Meters = None,
     zone: Zone = None,
+    explain: Explain = False,
     json_: Json = False,
     format_: Format = None,
     output: Output = None,
     config: Config = None,
 ) -> None:
-    """Show when each quota runs out, with an interval, or why that cannot be told."""
+    """Show when each quota runs out, with an interval, or why that cannot be told; or what that rests on."""
 
     def rows(database: Database, question: Question) -> Iterable[Row]:
         from reports.catalogue import exhaustion_dates as frame
-        from reports.exhaustion import COLUMNS
+        from reports.exhaustion import TOLD
         from reports.rows import rows_of
 
-        return rows_of(frame(database, question), COLUMNS)
+        return rows_of(frame(database, question), TOLD)
 
     def document(database: Database, question: Question) -> Document:
         from reports.documents.exhaustion import exhaustion_document
@@ -144,7 +150,29 @@ def exhaustion(
         return exhaustion_document(database, question)
 
     asked = Asked(context, config, (accounts, meters), zone=zone)
+    if explain:
+        _explain(asked, (json_, format_, output))
+        return
     _answer("exhaustion", asked, (json_, format_, output), rows, document)
+
+
+def _explain(asked: Asked, how: How) -> None:
+    """Answer ``report exhaustion --explain``, which is for people: a text on the screen, in a pipe or in a file."""
+    json_, format_, _ = how
+    if json_ or format_ not in {None, OutputFormat.TABLE}:
+        raise UsageError("--explain is a text for people; leave --json and --format out, or leave --explain out")
+
+    def text(database: Database, question: Question, chosen: str, out: TextIO) -> None:
+        from collector.app.printing import print_explanations
+        from reports.catalogue import exhaustion_outlooks
+        from reports.exhaustion_explained import explanations
+
+        print_explanations(explanations(exhaustion_outlooks(database, question), question.stood_at), out)
+
+    def document(database: Database, question: Question) -> Document:
+        raise UsageError("--explain is a text for people; give --output a name that ends in .txt")
+
+    answer(asked, how, text=text, document=document)
 
 
 @report.command("requests")
@@ -207,18 +235,25 @@ def _noted(
 ) -> tuple[Iterable[Row], Sequence[str]]:
     """Return the rows and the notes below them with what deserves a review, which people are told beside figures."""
     from reports.flag_notes import flag_sentences, rate_notes, with_day_flags
-    from reports.forecast import MOST_DAYS
+    from reports.forecasting.history import RECENT_DAYS
     from reports.windows import meters_asked
 
     if chosen != "table":
-        return rows, ()
+        return (_contracted(rows) if name == "exhaustion" else rows), ()
     if name == "daily":
         return with_day_flags(database, question, rows), ()
     if name == "burn":
-        return rows, rate_notes(database, question, MOST_DAYS)
+        return rows, rate_notes(database, question, RECENT_DAYS)
     if name == "exhaustion":
-        return rows, list(flag_sentences(database, meters_asked(database, question), MOST_DAYS))
+        return rows, list(flag_sentences(database, meters_asked(database, question), RECENT_DAYS))
     return rows, ()
+
+
+def _contracted(rows: Iterable[Row]) -> Iterable[Row]:
+    """Return rows of ``exhaustion`` without what only words need."""
+    from reports.exhaustion import COLUMNS
+
+    return [{name: row[name] for name in COLUMNS} for row in rows]
 
 
 def _answer(name: str, asked: Asked, how: How, rows: _Rows, document: AsDocument) -> None:

@@ -37,6 +37,9 @@ STATUS_KEYS = (
     "missed_requests",
     "unexplained",
     "poll_every_seconds",
+    "probability",
+    "warn_on",
+    "in_short",
 )
 
 
