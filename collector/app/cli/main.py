@@ -15,6 +15,7 @@ import typer
 
 from collector.app.cli import (
     asking,
+    backtesting,
     decisions,
     exporting,
     importing,
@@ -73,6 +74,7 @@ reporting.report.command("month")(statements.month)
 reporting.report.command("reconcile")(statements.reconcile)
 app.add_typer(reporting.report, name="report")
 app.add_typer(reports.reports, name="reports")
+app.command("backtest")(backtesting.backtest)
 app.command("close")(statements.close)
 app.command("import")(importing.import_)
 app.add_typer(exporting.export, name="export")
