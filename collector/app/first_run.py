@@ -116,7 +116,7 @@ def _report(database: Database, question: Question) -> None:
     _title("Burn rate")
     _table("burn", rows_of(burn(database, question), burn_rate.COLUMNS))
     _title("Exhaustion")
-    _table("exhaustion", rows_of(exhaustion_dates(database, question), exhaustion.COLUMNS))
+    _table("exhaustion", rows_of(exhaustion_dates(database, question), exhaustion.TOLD))
 
 
 def _table(name: str, rows: Sequence[Row]) -> None:

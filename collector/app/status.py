@@ -34,7 +34,8 @@ class StatusRow:
         observed_at: When it was last observed; ``age_seconds`` is counted from then.
         today: Usage since local midnight, as far as observed.
         per_day: Usage per day over the last seven days; None under one hour of history.
-        exhaustion: ``exhausted``, ``exhausts``, ``lasts`` or ``unknown``; ``outlook`` says it in words.
+        exhaustion: ``exhausted``, ``exhausts``, ``lasts`` or ``unknown``; ``outlook`` says it in words, ``in_short`` in
+            a few.
         health: ``ok``, ``held`` (a fall waits for a decision), ``stale``, ``failing``, ``paused``, ``never polled`` or
             ``not configured`` (a history that nobody continues).
         flags: What the last poll found to deserve a review.
@@ -42,6 +43,8 @@ class StatusRow:
         missed_requests: Requests of the account's last seven days that no list will ever show; None without a list.
         unexplained: Credits of the same days that no listed request explains, with their sign; None without a list.
         poll_every_seconds: The interval that is kept now; None for an account that is not configured.
+        probability: That of running out before the billing period ends, 0..1; None where that is not told.
+        warn_on: The local day to plan for: by then the quota is used up with 25 % probability.
     """
 
     account: str
@@ -67,6 +70,9 @@ class StatusRow:
     missed_requests: int | None = None
     unexplained: int | None = None
     poll_every_seconds: int | None = None
+    probability: Cell = None
+    warn_on: Cell = None
+    in_short: str = "unknown"
 
 
 def status_rows(settings: Settings, database: Database, question: Question) -> list[StatusRow]:
@@ -96,9 +102,10 @@ def _with_list(row: StatusRow, lists: Mapping[str, ListState]) -> StatusRow:
 
 def _figures(database: Database, question: Question) -> dict[tuple[str, str], Mapping[str, Cell]]:
     """Return today's usage, the week's burn rate and the exhaustion row of each meter, by account and meter."""
-    from reports import burn_rate, exhaustion
+    from reports import burn_rate
     from reports import daily as daily_report
     from reports.catalogue import burn, daily, exhaustion_dates
+    from reports.exhaustion import TOLD
     from reports.rows import rows_of
 
     today = Question(
@@ -106,7 +113,7 @@ def _figures(database: Database, question: Question) -> dict[tuple[str, str], Ma
     )
     week = {_key(row): row for row in rows_of(burn(database, question), burn_rate.COLUMNS) if row["window"] == "7d"}
     days = {_key(row): row["usage"] for row in rows_of(daily(database, today), daily_report.COLUMNS)}
-    outlooks = {_key(row): row for row in rows_of(exhaustion_dates(database, question), exhaustion.COLUMNS)}
+    outlooks = {_key(row): row for row in rows_of(exhaustion_dates(database, question), TOLD)}
     return {key: {**outlooks[key], "per_day": row["per_day"], "today": days.get(key)} for key, row in week.items()}
 
 
@@ -117,8 +124,8 @@ def _key(row: Row) -> tuple[str, str]:
 def _status(
     settings: Settings, question: Question, state: PollingState, row: MeterRow, figures: Mapping[str, Cell]
 ) -> StatusRow:
+    from reports.forecasting.words import outlook, shortly
     from reports.rows import scaled
-    from reports.tables import outlook
 
     observed_at = instant_of(row.good_at)
     intervals = {one.name: one.poll_every for one in settings.accounts}
@@ -146,6 +153,9 @@ def _status(
         error=_fault(state),
         next_poll_at=state.next_poll_at,
         configured=row.account in intervals,
+        probability=figures["probability"],
+        warn_on=figures["warn_on"],
+        in_short=shortly(figures),
     )
 
 
@@ -219,16 +229,10 @@ def status_table(rows: Sequence[StatusRow]) -> Table:
             number(row.today),
             number(row.per_day),
             _share_used(row),
-            _outlook_word(row),
+            plain("–" if row.meter is None else row.in_short),
             plain(", ".join((row.health, *row.flags))),
         )
     return table
-
-
-def _outlook_word(row: StatusRow) -> str:
-    if row.meter is None or row.quota is None:
-        return "–" if row.meter is None else "no quota"
-    return row.exhaustion if row.exhausts_on is None else f"{row.exhaustion} {row.exhausts_on}"
 
 
 def explanations(rows: Sequence[StatusRow]) -> list[str]:

@@ -7,12 +7,14 @@ UTC since 1970 as if each had 24 hours, so no picture depends on the zone of the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
 from reports.rendering import Cell, Row
 
 DAY_MILLIS = 86_400_000
+_SECOND_MILLIS = 1000
+_HOURS = 6
 _EPOCH = date(1970, 1, 1).toordinal()
 _MOST_TICKS = 7
 
@@ -58,6 +60,17 @@ def middle(day: date) -> int:
     return opens(day) + DAY_MILLIS // 2
 
 
+def closes(day: date) -> int:
+    """Return where ``day`` ends on the axis."""
+    return opens(day) + DAY_MILLIS
+
+
+def place_of(at: datetime) -> int:
+    """Return where an instant is on the axis, by the wall clock of its zone."""
+    clock = timedelta(hours=at.hour, minutes=at.minute, seconds=at.second)
+    return opens(at.date()) + int(clock.total_seconds()) * _SECOND_MILLIS
+
+
 def day_cell(value: Cell) -> date:
     """Return the day that a cell such as ``2026-01-31`` names."""
     return date.fromisoformat(str(value))
@@ -76,6 +89,16 @@ def day_axis(days: Sequence[date]) -> DayAxis:
         step = next(one for one in (1, 2, 7, 14) if count <= one * _MOST_TICKS or one == 14)
         return DayAxis(first, last, _every(first, last, step), "%-d %b")
     return DayAxis(first, last, _months(first, last), "%b %Y")
+
+
+def time_axis(days: Sequence[date]) -> DayAxis:
+    """Return the axis for instants on ``days``: ticks stand where days begin; of one or two days every six hours."""
+    axis = day_axis(days)
+    if axis.count > 2:
+        shift = DAY_MILLIS // 2 if axis.format == "%-d %b" else 0
+        return replace(axis, ticks=tuple(tick - shift for tick in axis.ticks))
+    step = DAY_MILLIS * _HOURS // 24
+    return replace(axis, ticks=tuple(range(axis.domain[0], axis.domain[1] + 1, step)), format="%H:%M")
 
 
 def _every(first: date, last: date, step: int) -> tuple[int, ...]:

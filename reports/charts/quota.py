@@ -2,166 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import TypeAlias
 
-from reports.charts.day_marks import side
-from reports.charts.days import DayAxis, by_day, day_axis, day_words, middle, range_words
-from reports.charts.drawn import Drawn, Spec
-from reports.charts.figures import NOTHING, Magnitude, drawn, figure, magnitude, number
-from reports.charts.frame import (
-    HEIGHT,
-    Point,
-    days_across,
-    field,
-    framed,
-    heights,
-    layer,
-    moment,
-    nothing,
-    plain,
-    value,
-    written,
-    zero_line,
-)
+from reports.charts.ahead import FAN, NOTHING_AHEAD, Ahead, interval_words, rounded
+from reports.charts.cumulative import Course, course_of, draw
+from reports.charts.days import by_day, day_axis, day_words, middle, range_words
+from reports.charts.drawn import Drawn
+from reports.charts.figures import NOTHING, Number, counted, drawn, figure, magnitude, number
+from reports.charts.frame import HEIGHT, Point, days_across, framed, heights, layer, nothing, zero_line
 from reports.charts.palette import Palette
 from reports.charts.signs import Entry, Sign, key, mark_of
 from reports.document import Chart, Column, Kind, Table
+from reports.forecasting.words import percent
 from reports.rendering import Row
+
+__all__ = ["Ahead", "burn_rate", "cumulative"]
 
 _Days: TypeAlias = Sequence[tuple[date, Row]]
 _Quota: TypeAlias = int | float | Decimal | None
-_FAN = ("low", "middle", "high")
+_QUANTILES = {
+    "low": "Forecast, 10 %",
+    "low_half": "Forecast, 25 %",
+    "middle": "Forecast, middle",
+    "high_half": "Forecast, 75 %",
+    "high": "Forecast, 90 %",
+}
 _RATES = (("per_day_7", Sign.LINE, "last 7 days"), ("per_day_28", Sign.DASHED, "last 28 days"))
 
 
-def cumulative(days: Sequence[Row], *, name: str, title: str, unit: str, quota: _Quota, fan: Sequence[Row]) -> Chart:
-    """Return cumulative usage with the quota as a rule and the forecast as a fan.
+def cumulative(
+    days: Sequence[Row], *, name: str, title: str, unit: str, quota: _Quota, ahead: Ahead = NOTHING_AHEAD
+) -> Chart:
+    """Return cumulative usage with the quota as a rule, and the forecast as a fan that begins at the last observation.
 
     Args:
-        days: ``day`` and ``used``, what the period had used by the day's end.
+        days: ``day``; ``used``, what the period had used by the day's end; and ``unseen`` where a day was not observed
+            and its usage is interpolated.
         name: Prefix of anchors, unique within a document.
         title: What people read above the chart.
         unit: Of all quantities.
         quota: The allowance of the period; None for none.
-        fan: The forecast for the days after: ``day, low, middle, high``, the middle expected, low and high the ends of
-            its 80 % interval. May be empty.
+        ahead: What is to come.
 
     Returns:
         The chart; for no rows one that says so.
     """
-    known, ahead = by_day(days), by_day(fan)
-    columns = [Column("day", "Day", Kind.DAY), Column("used", f"Used by its end, {unit}", Kind.QUANTITY)]
-    cells: list[Row] = [{"day": row["day"], "used": row.get("used")} for _, row in known]
-    if ahead:
-        titles = ("Forecast, low", "Forecast, middle", "Forecast, high")
-        columns += [Column(one, words, Kind.NUMBER) for one, words in zip(_FAN, titles, strict=True)]
-        cells = [{**row, **dict.fromkeys(_FAN)} for row in cells]
-        cells += [{"day": row["day"], "used": None, **{one: row.get(one) for one in _FAN}} for _, row in ahead]
-    table = Table(f"{name}_figures", title, tuple(columns), cells)
-    summary = _summary(known, unit, quota, ahead)
-    return Chart(name, title, summary, lambda palette: _cumulative(known, ahead, quota, unit, palette), table)
+    course = course_of(by_day(days), quota, unit, ahead)
+    return Chart(name, title, _summary(course), lambda palette: draw(course, palette), _figures(name, title, course))
 
 
-def _summary(days: _Days, unit: str, quota: _Quota, fan: _Days) -> str:
-    known = [(day, used) for day, row in days if (used := number(row.get("used"))) is not None]
+def _figures(name: str, title: str, course: Course) -> Table:
+    """Return what is drawn, as a table: a row for each day, the last one observed with both."""
+    columns = [Column("day", "Day", Kind.DAY), Column("used", f"Used by its end, {course.unit}", Kind.QUANTITY)]
+    rows: dict[date, Row] = {day: {"day": row["day"], "used": row.get("used")} for day, row in course.days}
+    if any(row.get("unseen") for _, row in course.days):
+        columns.append(Column("unseen", "Interpolated", Kind.FLAG))
+        rows = {day: {**rows[day], "unseen": bool(row.get("unseen"))} for day, row in course.days}
+    told = [one for one in FAN if any(row.get(one) is not None for _, row in course.fan)]
+    columns += [Column(one, _QUANTILES[one], Kind.NUMBER) for one in told]
+    for day, row in course.fan:
+        known = rows.get(day, {"day": row["day"], "used": None})
+        rows[day] = {**known, **{one: row.get(one) for one in told}}
+    keys = [one.key for one in columns]
+    return Table(
+        name + "_figures", title, tuple(columns), [{one: row.get(one) for one in keys} for row in rows.values()]
+    )
+
+
+def _summary(course: Course) -> str:
+    known = [(day, used) for day, row in course.days if (used := number(row.get("used"))) is not None]
     if not known:
         return NOTHING
-    last, used = known[-1]
-    said = f"{figure(used)} {unit} were used by the end of {day_words(last, year=True)}"
-    allowed = number(quota)
+    told = [_so_far(course, *known[-1]), _expected(course), _ends(course), _unseen(course)]
+    return " ".join(one for one in told if one)
+
+
+def _so_far(course: Course, last: date, used: Number) -> str:
+    seen = course.ahead.seen_at
+    by = f"{day_words(last, year=True)}, {seen:%H:%M}" if seen is not None and seen.date() == last else ""
+    said = f"{figure(used)} {course.unit} were used by {by or f'the end of {day_words(last, year=True)}'}"
+    allowed = number(course.quota)
     if allowed is not None:
         share = f", {float(used) / float(allowed):.1%}" if allowed else ""
         said += f"{share} of the quota of {figure(allowed)}".replace("%", " %")
-    said += "."
-    if fan and (middle_ := drawn(fan[-1][1].get("middle"))) is not None:
-        day, row = fan[-1]
-        said += (
-            f" Expected by {day_words(day, year=True)}: {_rounded(middle_)}, "
-            f"with 80 % probability {_rounded(row.get('low'))} to {_rounded(row.get('high'))}."
-        )
-    return said
+    return f"{said}."
 
 
-def _rounded(one: object) -> str:
-    """Return a forecast in whole units: more would claim what nobody knows."""
-    known = drawn(one) if isinstance(one, int | float | Decimal) else None
-    return "–" if known is None else figure(round(known) if abs(known) >= 100 else known)
+def _expected(course: Course) -> str:
+    if not course.fan:
+        return ""
+    day, row = course.fan[-1]
+    low, high = rounded(row.get("low")), rounded(row.get("high"))
+    if drawn(row.get("middle")) is None:
+        return f"By the end of {day_words(day, year=True)} with 80 % probability: {low} to {high}."
+    said = f"Expected by the end of {day_words(day, year=True)}: {rounded(row.get('middle'))}"
+    half = ""
+    if drawn(row.get("low_half")) is not None and drawn(row.get("high_half")) is not None:
+        half = f"with 50 % probability {rounded(row.get('low_half'))} to {rounded(row.get('high_half'))}, "
+    return f"{said}, {half}with 80 % probability {low} to {high}."
 
 
-def _cumulative(days: _Days, fan: _Days, quota: _Quota, unit: str, palette: Palette) -> Drawn:
-    if not any(drawn(row.get("used")) is not None for _, row in days):
-        return nothing(palette, f"{unit} used")
-    axis = day_axis([day for day, _ in (*days, *fan)])
-    figures = [*(row.get("used") for _, row in days), *(row.get(one) for _, row in fan for one in _FAN), quota]
-    scale = magnitude(figures)
-    known = [scale.of(one) or 0.0 for one in figures]
-    upward = heights(min(known), max(known))
-    layers = [*_fan(days, fan, axis, scale, upward, palette), zero_line(palette)]
-    layers += [*_used(days, axis, scale, unit, upward, palette), *_rule(quota, scale, upward, palette)]
-    layers += _ends(days, fan, axis, scale, palette)
-    if fan:
-        entries = [Entry(Sign.LINE, "used"), Entry(Sign.DASHED, "expected"), Entry(Sign.BAND, "80 % probable")]
-        layers += key(entries, palette, HEIGHT + 48)
-    return framed(layers, palette, f"{scale.unit(unit)} used so far, {axis.words}")
+def _ends(course: Course) -> str:
+    """Tell when the quota runs out, as the marks on its line do."""
+    ahead = course.ahead
+    said = ""
+    if ahead.probability is not None and not ahead.is_sure:
+        said = f"The quota runs out before the period ends with {percent(ahead.probability)} probability"
+        said += "" if ahead.earliest is None else f", from {day_words(ahead.earliest.date(), year=True)} on"
+    elif ahead.exhausts is not None:
+        said = f"The quota runs out around {day_words(ahead.exhausts.date(), year=True)}"
+        said += f", with 80 % probability {interval_words(ahead, year=True)}"
+    elif ahead.earliest is not None:
+        said = f"The quota runs out with 80 % probability {interval_words(ahead, year=True)}"
+    if said and ahead.warning is not None:
+        said += f"; plan for {day_words(ahead.warning.date(), year=True)}"
+    return f"{said}." if said else ""
 
 
-def _used(days: _Days, axis: DayAxis, scale: Magnitude, unit: str, upward: Spec, palette: Palette) -> Iterator[Spec]:
-    points: list[Point] = [
-        {
-            "at": middle(day),
-            "height": scale.of(row.get("used")),
-            "told": f"{day_words(day, year=True)}: {figure(row.get('used'))} {unit} by the end of the day",
-        }
-        for day, row in days
-    ]
-    yield layer(points, mark_of(Sign.LINE, palette), x=days_across(axis), y=upward)
-    if axis.count <= 62:
-        dots: Spec = {**mark_of(Sign.POINT, palette), "fill": palette.series[0], "size": 22}
-        seen = [one for one in points if one["height"] is not None]
-        yield layer(seen, dots, x=days_across(axis), y=upward)
-
-
-def _fan(days: _Days, fan: _Days, axis: DayAxis, scale: Magnitude, upward: Spec, palette: Palette) -> Iterator[Spec]:
-    points: list[Point] = [
-        {"at": middle(day), **{one: scale.of(row.get(one)) for one in _FAN}}
-        for day, row in fan
-        if all(drawn(row.get(one)) is not None for one in _FAN)
-    ]
-    if not points:
-        return
-    day, row = next(one for one in reversed(days) if drawn(one[1].get("used")) is not None)
-    points.insert(0, {"at": middle(day), **dict.fromkeys(_FAN, scale.of(row.get("used")))})
-    across = days_across(axis)
-    band: Spec = {"type": "area", "fill": palette.band}
-    yield layer(points, band, x=across, y={**upward, "field": "low"}, y2=field("high"))
-    yield layer(points, mark_of(Sign.DASHED, palette), x=across, y={**upward, "field": "middle"})
-
-
-def _rule(quota: _Quota, scale: Magnitude, upward: Spec, palette: Palette) -> list[Spec]:
-    allowed = scale.of(quota)
-    if allowed is None:
-        return []
-    points: list[Point] = [{"height": allowed, "said": f"quota {scale.label(quota)}"}]
-    rule: Spec = {"type": "rule", "stroke": palette.bad, "strokeWidth": 2}
-    label: Spec = {"align": "left", "baseline": "bottom", "dy": -4}
-    return [layer(points, rule, y=upward), *written(points, palette, value(4), plain("height"), **label)]
-
-
-def _ends(days: _Days, fan: _Days, axis: DayAxis, scale: Magnitude, palette: Palette) -> list[Spec]:
-    """Label where the usage stands, and where it is expected to end."""
-    day, row = next(one for one in reversed(days) if drawn(one[1].get("used")) is not None)
-    used: list[Point] = [{"at": middle(day), "height": scale.of(row.get("used")), "said": scale.label(row.get("used"))}]
-    align = "left" if side(day, axis) == "left" else "right"
-    layers = written(used, palette, moment("at"), plain("height"), dy=-13, align=align)
-    if fan and (expected := drawn(fan[-1][1].get("middle"))) is not None:
-        last, row = fan[-1]
-        said = _rounded(expected) if scale.divisor == 1 else scale.label(expected)
-        end: list[Point] = [{"at": middle(last), "height": scale.of(row.get("high")), "said": f"expected {said}"}]
-        layers += written(end, palette, moment("at"), plain("height"), dy=-10, align="right")
-    return layers
+def _unseen(course: Course) -> str:
+    count = sum(bool(row.get("unseen")) for _, row in course.days)
+    if not count:
+        return ""
+    return f"{counted(count, 'day was', 'days were')} not observed; the course there is interpolated."
 
 
 def burn_rate(rows: Sequence[Row], *, name: str, title: str, unit: str) -> Chart:

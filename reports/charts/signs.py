@@ -33,7 +33,9 @@ class Sign(StrEnum):
     POINT = "point"
     PARTIAL_POINT = "partial point"
     BAND = "band"
+    HALF_BAND = "half band"
     LINE = "line"
+    DOTTED = "dotted"
     DASHED = "dashed"
 
 
@@ -56,7 +58,9 @@ def mark_of(sign: Sign, palette: Palette) -> Spec:
         Sign.HOLLOW: {**outline, "fill": palette.ground},
         Sign.GAP: {"type": "rect", "fill": palette.line, "fillOpacity": 0.55},
         Sign.BAND: {"type": "rect", "fill": palette.band},
+        Sign.HALF_BAND: {"type": "rect", "fill": palette.ramp[2]},
         Sign.LINE: {"type": "line", "stroke": palette.series[0], "strokeWidth": 2.2},
+        Sign.DOTTED: {"type": "line", "stroke": palette.series[0], "strokeWidth": 2.2, "strokeDash": [2, 4]},
         Sign.DASHED: {"type": "line", "stroke": palette.series[1], "strokeWidth": 2.2, "strokeDash": [6, 4]},
         Sign.WHISKER: {"type": "rule", "stroke": palette.ink, "strokeWidth": 1.3},
         Sign.OPEN: {**point, "shape": "triangle-up", "size": 55, "fill": palette.ink},

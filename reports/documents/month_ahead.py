@@ -1,41 +1,40 @@
-"""What a running month comes to by its end: usage, amount and quota, from the weekdays of the last four weeks.
+"""What a running month comes to by its end: usage and amount, from the forecast that the quota's outlook rests on.
 
-    period   [ used so far ─── seen ╌╌╌ expected ╌╌╌ )        low, middle, high at the end of each coming day
+    period   [ used so far ─── seen ╌╌╌ expected ╌╌╌ )        the median and the 80 % interval at its end
 
-Nothing is said where too little was observed to say it (``reports.forecast``); then ``reason`` tells why.
+Nothing is said where nobody can (``reports.forecasting.prospect``), and nothing of a meter that is idle for longer than
+it ever was: most such meters are used again. Then ``reason`` tells why. Of a history that is too short for a date there
+is an interval only.
 
-Public: ``Outlook``, ``running_period``, ``outlook_of``.
+Public: ``Outlook``, ``Running``, ``running_period``, ``outlook_of``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from statistics import NormalDist
 
 from collector.domain.accounts import Agreement
-from collector.domain.calendar import day_of
+from collector.domain.calendar import day_of, start_of_day
 from collector.domain.instants import instant_of
 from collector.domain.money import rounded
 from collector.domain.named_periods import name_of
 from collector.domain.periods import Period, period_at
-from collector.domain.prices import DayQuantity, Price
+from collector.domain.prices import DayQuantity
 from collector.store.engine import Database
 from collector.store.reading import MeterRow
 from reports.charges import ChargedDay, period_charges
-from reports.daily import daily_deltas
+from reports.documents.fan import fan_rows
 from reports.documents.month_before import kind_of
 from reports.documents.month_money import amount_of
-from reports.forecast import LEAST_DAYS, MOST_DAYS, Course, course, days_ahead, observed_days, weekday_profile
+from reports.forecasting.history import History
+from reports.forecasting.prospect import Prospect, prospect_of
 from reports.rendering import Cell, Row
 from reports.rows import scaled
-from reports.spikes import with_spikes
-from reports.windows import local_days, usage_windows
 
-_EIGHTY = NormalDist().inv_cdf(0.9)
-"""How many standard deviations either side hold 80 %."""
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +45,11 @@ class Outlook:
         used: What was used of it until ``seen_at``.
         amount: What that costs.
         reason: Why nothing is projected; empty where something is.
-        projected, low, high: Usage expected at its end, and the 80 % interval.
+        projected, low, high: Usage expected at its end, and the 80 % interval; the first None where an interval alone
+            may be told.
         projected_amount, low_amount, high_amount: What these cost.
-        fan: Cumulative usage expected at the end of each coming day: ``day, low, middle, high``.
+        prospect: What is to come; None where ``reason`` says why not.
+        fan: Cumulative usage expected at the end of each coming day, as ``reports.documents.fan.fan_rows`` has it.
     """
 
     name: str
@@ -58,7 +59,7 @@ class Outlook:
     amount: Decimal | None
     currency: str | None
     reason: str = ""
-    per_day: float = 0.0
+    prospect: Prospect | None = None
     projected: Cell = None
     low: Cell = None
     high: Cell = None
@@ -68,22 +69,42 @@ class Outlook:
     fan: tuple[Row, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Which period is asked about, and when.
+
+    Attributes:
+        name: Of which kind it is where the account has no billing periods.
+        now: The instant of the question, which it holds.
+    """
+
+    period: Period
+    name: str
+    now: datetime
+
+
 def running_period(agreement: Agreement, name: str, now: datetime) -> Period | None:
     """Return the billing period that runs at ``now``; of an account without any, of the kind that ``name`` is of."""
     return period_at(now, kind_of(agreement.billing, name), agreement.zone)
 
 
 def outlook_of(
-    database: Database, row: MeterRow, agreement: Agreement, period: Period, name: str, now: datetime
+    database: Database, row: MeterRow, agreement: Agreement, running: Running, history: History | None
 ) -> Outlook | None:
-    """Return what ``period``, which runs at ``now``, comes to; None where nothing of it was observed yet.
+    """Return what the period that runs now comes to; None where nothing of it was observed yet.
 
-    ``name`` says of which kind it is where the account has no billing periods.
+    Args:
+        database: Where the ledger is.
+        row: The meter.
+        agreement: What is agreed with its account.
+        running: The period and the instant of the question.
+        history: As ``reports.forecasting.history.histories`` returns it; None for a meter without any.
     """
+    period, now = running.period, running.now
     seen_at = min(instant_of(row.good_at), now)
     if seen_at < period.start:
         return None
-    billing = kind_of(agreement.billing, name)
+    billing = kind_of(agreement.billing, running.name)
     (charged,) = period_charges(database, [(row, replace(agreement, billing=billing), period)])
     used = sum(day.usage for day in charged.days)
     told = Outlook(
@@ -94,84 +115,59 @@ def outlook_of(
         amount=_rounded(charged.rating.amount, billing.currency),
         currency=billing.currency,
     )
-    expected = _expected(database, row, agreement, (seen_at, period.end), now)
-    if isinstance(expected, str):
-        return replace(told, reason=expected)
-    per_day, ahead = expected
+    prospect = _prospect(history, period, now)
+    if isinstance(prospect, str):
+        return replace(told, reason=prospect)
+    low, middle, high = (round(more) for more in prospect.expected(period.end))
     prices = agreement.terms_of(row.name).prices
-    ends = [_end(used, ahead, spread) for spread in (0.0, -_EIGHTY, _EIGHTY)]
-    amounts = [
-        _rounded(amount_of(prices, _days(charged.days, ahead, end - used, row.scale)), billing.currency)
-        if _is_priced(prices)
-        else None
-        for end in ends
-    ]
+    amounts: list[Decimal | None] = [None] * 3
+    if prices:
+        spread = [list(_days(charged.days, prospect, (period.end, more), row.scale)) for more in (low, middle, high)]
+        amounts = [_rounded(amount_of(prices, days), billing.currency) for days in spread]
     return replace(
         told,
-        per_day=per_day / 10**row.scale,
-        projected=scaled(ends[0], row.scale),
-        low=scaled(ends[1], row.scale),
-        high=scaled(ends[2], row.scale),
-        projected_amount=amounts[0],
-        low_amount=amounts[1],
+        prospect=prospect,
+        projected=None if prospect.interval_only else scaled(used + middle, row.scale),
+        low=scaled(used + low, row.scale),
+        high=scaled(used + high, row.scale),
+        projected_amount=None if prospect.interval_only else amounts[1],
+        low_amount=amounts[0],
         high_amount=amounts[2],
-        fan=tuple(_fan(used, ahead, row.scale)),
+        fan=tuple(fan_rows(prospect, used, row.scale, period.end)),
     )
 
 
-def _is_priced(prices: Sequence[Price]) -> bool:
-    return bool(prices)
+def _prospect(history: History | None, period: Period, now: datetime) -> Prospect | str:
+    """Return what is to come, or why nothing can be expected."""
+    prospect = prospect_of(history, period.end, now)
+    if isinstance(prospect, str):
+        return prospect
+    if prospect.history.end >= period.end:
+        return "it is over"
+    if prospect.history.is_idle:
+        return f"idle for {prospect.history.idle_days} days, and nobody knows for how much longer"
+    return prospect
 
 
-def _expected(
-    database: Database, row: MeterRow, agreement: Agreement, span: tuple[datetime, datetime], now: datetime
-) -> tuple[float, Course] | str:
-    """Return usage per day and its course over the rest of the period, or why nothing can be expected."""
-    if now - span[0] > timedelta(days=MOST_DAYS):
-        return f"the last observation is more than {MOST_DAYS} days old"
-    first = day_of(instant_of(row.last_at), agreement.zone) - timedelta(days=MOST_DAYS)
-    wanted = [(row, local_days(row, agreement.zone, first, None))]
-    days = with_spikes(database, wanted, daily_deltas(usage_windows(database, wanted)))
-    profile = weekday_profile(days)
-    if profile is None:
-        seen = int(observed_days(days).sum())
-        return f"only {seen} of the {LEAST_DAYS} whole days that a forecast needs were observed"
-    if profile.per_day <= 0:
-        return f"nothing was used in the last {MOST_DAYS} whole days"
-    ahead = days_ahead(*span, agreement.zone)
-    return (profile.per_day, course(profile, ahead)) if ahead else "it is over"
+def _days(
+    seen: Sequence[ChargedDay], prospect: Prospect, ahead: tuple[datetime, int], scale: int
+) -> Iterator[DayQuantity]:
+    """Yield the days so far, and what is to come until the end spread over the coming ones, to the unit.
 
-
-def _end(used: int, ahead: Course, spread: float) -> int:
-    """Return the expected usage at the period's end, in the smallest unit; never less than was used already."""
-    return max(used, used + round(float(ahead.mean[-1]) + spread * float(ahead.spread[-1])))
-
-
-def _days(seen: Sequence[ChargedDay], ahead: Course, more: int, scale: int) -> list[DayQuantity]:
-    """Return the days so far, and ``more`` spread over the coming ones as the forecast has them, to the unit."""
-    known = [DayQuantity(day.day, Decimal(day.usage).scaleb(-scale)) for day in seen if day.day <= ahead.days[0]]
-    whole = float(ahead.mean[-1])
-    reached = 0
-    for day, mean in zip(ahead.days, ahead.mean.tolist(), strict=True):
-        last = day == ahead.days[-1]
-        upto = more if last or not whole else round(more * mean / whole)
-        known.append(DayQuantity(day, Decimal(upto - reached).scaleb(-scale)))
-        reached = upto
-    return known
-
-
-def _fan(used: int, ahead: Course, scale: int) -> list[Row]:
-    rows: list[Row] = []
-    for day, mean, spread in zip(ahead.days, ahead.mean.tolist(), ahead.spread.tolist(), strict=True):
-        low, middle, high = (
-            scaled(max(used, used + round(mean + deviations * spread)), scale) for deviations in (-_EIGHTY, 0, _EIGHTY)
-        )
-        rows.append({"day": _text(day), "low": low, "middle": middle, "high": high})
-    return rows
-
-
-def _text(day: date) -> str:
-    return day.isoformat()
+    It is spread as the median has it. The day of the last observation comes twice: as far as it was seen, and the rest.
+    """
+    end, more = ahead
+    zone = prospect.history.zone
+    today = day_of(prospect.history.end, zone)
+    yield from (DayQuantity(one.day, Decimal(one.usage).scaleb(-scale)) for one in seen if one.day <= today)
+    whole, reached, day = prospect.expected(end)[1], 0, today
+    while start_of_day(day, zone) < end:
+        closes = start_of_day(day + _DAY, zone)
+        upto = more
+        if closes < end:
+            upto = round(more * prospect.expected(closes)[1] / whole) if whole else 0
+        yield DayQuantity(day, Decimal(upto - reached).scaleb(-scale))
+        reached, day = upto, day + _DAY
 
 
 def _rounded(amount: Decimal | None, currency: str | None) -> Decimal | None:

@@ -8,12 +8,16 @@ Public: ``day_chart``, ``quota_chart``, ``earlier_chart``, ``earlier_table``, ``
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
+from dataclasses import replace
+from datetime import timedelta
+from itertools import accumulate, dropwhile
 
-from reports.charts.quota import cumulative
+from collector.domain.calendar import day_of
+from reports.charts.quota import Ahead, cumulative
 from reports.charts.requests import by_status
 from reports.charts.usage import daily_usage, period_usage
 from reports.document import Chart, Column, Kind, Table
+from reports.documents.fan import marks_of
 from reports.documents.month_evidence import SilenceKind
 from reports.documents.month_meters import MeterMonth
 from reports.documents.month_requests import AccountRequests
@@ -40,15 +44,15 @@ def day_chart(one: MeterMonth) -> Chart | None:
 
 def quota_chart(one: MeterMonth) -> Chart | None:
     """Return cumulative usage against the quota, of a running period with what is expected; None where dull."""
-    days = _seen_days(one)
-    outlook = one.outlook
-    fan = outlook.fan if outlook is not None and outlook.period.start == one.view.start else ()
+    days = list(dropwhile(_is_before, _seen_days(one)))
+    ahead = _ahead(one)
     quota = one.quota_amount
-    if not days or (quota is None and not fan):
+    if not days or (quota is None and not ahead.fan):
         return None
     totals = accumulate(units(day["usage"]) for day in days)
     rows: list[Row] = [
-        {"day": day["day"], "used": total if one.scale else int(total)} for day, total in zip(days, totals, strict=True)
+        {"day": day["day"], "used": total if one.scale else int(total), "unseen": _is_unseen(day)}
+        for day, total in zip(days, totals, strict=True)
     ]
     title = "Used since the beginning of the period"
     return cumulative(
@@ -57,8 +61,35 @@ def quota_chart(one: MeterMonth) -> Chart | None:
         title=title if quota is None else f"{title}, and the quota",
         unit=one.view.unit,
         quota=None if quota is None else (quota if one.scale else int(quota)),
-        fan=fan,
+        ahead=ahead,
     )
+
+
+def _is_before(day: Row) -> bool:
+    """Return True for a day before the history, or one that tells as little."""
+    return _is_unseen(day) and not day["usage"]
+
+
+def _is_unseen(day: Row) -> bool:
+    return day.get("coverage") == 0 and not day.get("snapshots")
+
+
+def _ahead(one: MeterMonth) -> Ahead:
+    """Return what is drawn beside the usage: of a period that runs, what is to come as the quota's outlook tells it."""
+    zone, outlook = one.zone, one.outlook
+    starts, ends = day_of(one.view.start, zone), day_of(one.view.end, zone) - timedelta(days=1)
+    common = Ahead(begins=0, starts=starts, ends=ends)
+    if outlook is None or outlook.period.start != one.view.start:
+        return common
+    seen = outlook.seen_at.astimezone(zone)
+    common = replace(common, seen_at=seen, now=one.now.astimezone(zone), fan=outlook.fan)
+    standing, prospect = one.standing, outlook.prospect
+    if standing is None or prospect is None or one.quota_amount is None or standing["status"] == "exhausted":
+        return common
+    remaining = int(units(standing["remaining"]).scaleb(one.scale))
+    probability = standing["probability"]
+    told = replace(common, probability=probability if isinstance(probability, float) else None)
+    return replace(told, **marks_of(prospect, remaining, standing))  # type: ignore[arg-type]  # all are instants
 
 
 def _periods(one: MeterMonth) -> list[Row]:

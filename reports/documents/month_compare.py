@@ -23,7 +23,8 @@ from reports.documents.month_words import (
     units,
     when,
 )
-from reports.rendering import Cell, Row
+from reports.forecasting.words import outlook as outlook_words
+from reports.rendering import Cell
 from reports.tables import number
 
 
@@ -162,17 +163,31 @@ def _projected(one: MeterMonth, outlook: Outlook) -> str:
     runs = "" if period.start == one.view.start else ", which runs now,"
     if outlook.reason:
         return sentence(f"{name}{runs} holds {so_far} until {until}; nothing is projected: {outlook.reason}")
-    expected = f"{counted(_round(outlook.projected, one), unit)}"
-    text = (
-        f"{name}{runs} is expected to come to {expected} by its end "
-        f"(80 %: {number(_round(outlook.low, one))} to {number(_round(outlook.high, one))})"
-    )
-    if outlook.projected_amount is not None:
-        text += f", which cost {money(outlook.projected_amount, outlook.currency)}"
-        if outlook.low_amount != outlook.high_amount:
-            low, high = sorted(each for each in (outlook.low_amount, outlook.high_amount) if each is not None)
-            text += f" (80 %: {number(low)} to {number(high)})"
+    text = f"{name}{runs} is expected to come to {_usage(one, outlook)}{_amount(outlook)}"
     return sentence(f"{text}; {so_far} of it were used until {until}")
+
+
+def _usage(one: MeterMonth, outlook: Outlook) -> str:
+    """Return what is expected by the end: the median and its interval; an interval alone of a short history."""
+    unit, low, high = one.view.unit, number(_round(outlook.low, one)), _round(outlook.high, one)
+    if outlook.projected is None:
+        count = 0 if outlook.prospect is None else len(outlook.prospect.history)
+        learned = f"with only {count} {'day' if count == 1 else 'days'} of history"
+        return f"between {low} and {counted(high, unit)} by its end (80 %, {learned})"
+    return f"{counted(_round(outlook.projected, one), unit)} by its end (80 %: {low} to {number(high)})"
+
+
+def _amount(outlook: Outlook) -> str:
+    """Return what that costs; nothing without a price."""
+    known = [one for one in (outlook.low_amount, outlook.high_amount) if one is not None]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    if outlook.projected_amount is None:
+        least = "" if low == high else f"{number(low)} to "
+        return f", which cost {least}{money(high, outlook.currency)}"
+    interval = "" if low == high else f" (80 %: {number(low)} to {number(high)})"
+    return f", which cost {money(outlook.projected_amount, outlook.currency)}{interval}"
 
 
 def _round(value: Cell, one: MeterMonth) -> Cell:
@@ -194,35 +209,8 @@ def _quota(one: MeterMonth) -> Iterator[str]:
         yield f"Nothing was observed yet of the running period's {quota}."
         return
     left = f"{number(standing['used'])} of the {quota} are used, {number(standing['remaining'])} are left"
-    yield f"{left}; {_outlook(standing)}."
+    yield f"{left}; {outlook_words(standing, _day)}."
 
 
-def _outlook(row: Row) -> str:
-    reason = f" ({row['reason']})" if row["reason"] else ""
-    match row["status"]:
-        case "exhausted":
-            since = row["exhausts_on"]
-            return f"it is used up{'' if since is None else f' since {_day(since)}'}{reason}"
-        case "exhausts":
-            return f"at this rate it runs out on {_day(row['exhausts_on'])}{_interval(row)}{reason}"
-        case "lasts":
-            return f"it lasts{_risk(row['probability'])}{reason}"
-        case _:
-            return f"whether it lasts is not known{reason}"
-
-
-def _interval(row: Row) -> str:
-    if row["earliest"] is None or row["earliest"] == row["latest"]:
-        return ""
-    latest = "later" if row["latest"] is None else _day(row["latest"])
-    return f" (80 %: between {_day(row['earliest'])} and {latest})"
-
-
-def _risk(probability: Cell) -> str:
-    if not isinstance(probability, float):
-        return ""
-    return f" (risk of running out: {'under 1' if probability < 0.01 else f'{probability * 100:.0f}'} %)"
-
-
-def _day(value: Cell) -> str:
-    return day_text(date.fromisoformat(str(value)))
+def _day(value: str) -> str:
+    return day_text(date.fromisoformat(value))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from collector.domain.accounts import Agreement, Quota
@@ -17,7 +18,7 @@ from collector.domain.periods import Period
 from collector.store.engine import Database
 from collector.store.reading import MeterRow
 from reports.catalogue import exhaustion_dates
-from reports.documents.month_ahead import Outlook, outlook_of, running_period
+from reports.documents.month_ahead import Outlook, Running, outlook_of, running_period
 from reports.documents.month_before import Earlier, earlier_periods
 from reports.documents.month_evidence import Evidence, SilenceKind, evidence_of
 from reports.documents.month_invoiced import Judgement, judged
@@ -25,8 +26,9 @@ from reports.documents.month_money import amount_bounds
 from reports.documents.month_requests import AccountRequests, requests_of
 from reports.documents.month_verdict import Verdict
 from reports.documents.month_words import units
-from reports.exhaustion import COLUMNS as EXHAUSTION
+from reports.exhaustion import TOLD
 from reports.explanations import explanations
+from reports.forecasting.history import History, histories
 from reports.invoices import Invoice
 from reports.month import As, MonthRow, month
 from reports.question import Question
@@ -109,6 +111,14 @@ class MeterMonth:
         return Decimal(self.quota.amount).scaleb(-self.scale)
 
 
+class _Told(NamedTuple):
+    """What was read for all meters at once: by account and meter, the histories by meter id."""
+
+    verdicts: Mapping[tuple[str, str], Verdict]
+    standings: Mapping[tuple[str, str], Row]
+    past: Mapping[int, History]
+
+
 @dataclass(frozen=True, slots=True)
 class Month:
     """A month of every account and meter asked for.
@@ -150,8 +160,11 @@ def month_of(database: Database, question: Question, text: str, which: As, invoi
     known = {(one.account, one.name): one for one in meters_asked(database, question)}
     ordered = sorted(rows, key=lambda one: (one.shown.account, _rank(one, verdicts)))
     standings = _standings(database, question, [one.shown for one in rows])
+    zones = {known[key].id: ZoneInfo(view.timezone) for key, view in _views(rows).items() if key in known}
+    past = histories(database, [one for one in known.values() if one.id in zones], zones)
+    told_of = _Told(verdicts, standings, past)
     found = [
-        _meter(database, question, (f"m{number}", row), known, (verdicts, standings))
+        _meter(database, question, (f"m{number}", row), known, told_of)
         for number, row in enumerate(ordered, 1)
         if (row.shown.account, row.shown.meter) in known
     ]
@@ -160,6 +173,10 @@ def month_of(database: Database, question: Question, text: str, which: As, invoi
         text, which, question.now, tuple(rows), tuple(found), _requests(database, found), tuple(verdicts.values()),
         judgement, tuple(notes),
     )  # fmt: skip
+
+
+def _views(rows: Sequence[MonthRow]) -> dict[tuple[str, str], StatementView]:
+    return {(one.shown.account, one.shown.meter): one.shown for one in rows}
 
 
 def _rank(row: MonthRow, verdicts: Mapping[tuple[str, str], Verdict]) -> tuple[bool, bool, bool, str]:
@@ -180,10 +197,10 @@ def _meter(
     question: Question,
     numbered: tuple[str, MonthRow],
     known: Mapping[tuple[str, str], MeterRow],
-    told: tuple[Mapping[tuple[str, str], Verdict], Mapping[tuple[str, str], Row]],
+    told: _Told,
 ) -> MeterMonth:
     prefix, row = numbered
-    view, (verdicts, standings) = row.shown, told
+    view = row.shown
     key = view.account, view.meter
     meter, zone = known[key], ZoneInfo(view.timezone)
     agreement = _agreed(question, view, zone)
@@ -192,21 +209,21 @@ def _meter(
     evidence = evidence_of(database, meter, view)
     compared = _compared(view, evidence, zone)
     runs = running_period(agreement, view.period, question.now) if over else period
-    name = view.period
+    running = None if runs is None else Running(runs, view.period, question.now)
     return MeterMonth(
         prefix=prefix,
         row=row,
         zone=zone,
         now=question.now,
         evidence=evidence,
-        verdict=verdicts.get(key),
-        earlier=tuple(earlier_periods(database, meter, agreement, period, name, compared)),
+        verdict=told.verdicts.get(key),
+        earlier=tuple(earlier_periods(database, meter, agreement, period, view.period, compared)),
         compared=compared,
         amounts=amount_bounds(view),
-        outlook=None if runs is None else outlook_of(database, meter, agreement, runs, name, question.now),
+        outlook=None if running is None else outlook_of(database, meter, agreement, running, told.past.get(meter.id)),
         quota=agreement.terms_of(view.meter).quota,
         scale=meter.scale,
-        standing=standings.get(key),
+        standing=told.standings.get(key),
     )
 
 
@@ -224,7 +241,7 @@ def _standings(database: Database, question: Question, views: Sequence[Statement
     if not views:
         return {}
     asked = replace(question, accounts=tuple(sorted({one.account for one in views})))
-    rows = rows_of(exhaustion_dates(database, asked), EXHAUSTION)
+    rows = rows_of(exhaustion_dates(database, asked), TOLD)
     return {(str(row["account"]), str(row["meter"])): row for row in rows if row["quota"] is not None}
 
 

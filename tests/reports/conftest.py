@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
+from sqlalchemy import func, select
 
 from collector.domain.accounts import Account, Agreement, Meter, MeterTerms, Quota, Resets
 from collector.domain.instants import micros_of
@@ -18,6 +19,7 @@ from collector.domain.periods import Billing, PeriodKind
 from collector.domain.quota import Used, allowance_at
 from collector.domain.requests import RequestRecord
 from collector.domain.terms import fall_terms
+from collector.store import schema
 from collector.store.accounts import AccountRow, Lease, claim, register
 from collector.store.engine import Database
 from collector.store.entries import Entry, Plan, Stored
@@ -62,7 +64,8 @@ class Ledger:
     @property
     def is_empty(self) -> bool:
         """Whether nothing was polled yet."""
-        return not self._rows
+        with self.database.read() as connection:
+            return not connection.scalar(select(func.count()).select_from(schema.account))
 
     def poll(
         self, at: datetime, value: int | Mapping[str, int], account: str = "nellie-prod", **changes: Any

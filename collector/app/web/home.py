@@ -92,13 +92,9 @@ def _meter(one: StatusRow) -> Row:
         "meter": one.meter or "–",
         "age": "never" if one.age_seconds is None else f"{age_words(one.age_seconds)} ago",
         "share": share,
-        "outlook": "no quota" if one.quota is None else _outlook(one),
+        "outlook": "–" if one.meter is None else one.in_short,
         "health": ", ".join((one.health, *one.flags)),
     }
-
-
-def _outlook(one: StatusRow) -> str:
-    return one.exhaustion if one.exhausts_on is None else f"{one.exhaustion} {one.exhausts_on}"
 
 
 def _on_collectors(health: Health) -> tuple[str, ...]:

@@ -274,7 +274,25 @@ def test_table_marks_what_is_not_over(known: Console) -> None:
 def test_quota_is_told_in_words(known: Console) -> None:
     lines = known.good("report", "exhaustion", "--meter", "invocations").lines
     assert "5,000" in lines[1]
-    assert "unknown" in lines[1]
+    assert "only 2 days of history: an interval, no date" in lines[1]
+
+
+class TestExplain:
+    def test_page_of_each_meter_says_what_its_forecast_rests_on(self, known: Console) -> None:
+        text = known.good("report", "exhaustion", "--explain").out
+        titles = [line for line in text.splitlines() if " · " in line]
+        assert titles == [f"{row['account']} · {row['meter']}" for row in known.json("report", "exhaustion")]
+        assert "2 days of 24 hours" in text
+
+    @pytest.mark.parametrize("form", [("--json",), ("--format", "csv"), ("--format", "html"), ("--output", "why.pdf")])
+    def test_it_is_a_text_and_nothing_else(self, known: Console, form: tuple[str, ...]) -> None:
+        done = known.run("report", "exhaustion", "--explain", *form)
+        assert (done.code, "--explain is a text for people" in done.err) == (2, True)
+        assert not (known.folder / "why.pdf").exists()
+
+    def test_it_can_be_kept_in_a_file(self, known: Console) -> None:
+        known.good("report", "exhaustion", "--explain", "--output", "why.txt")
+        assert "How it was told" in (known.folder / "why.txt").read_text()
 
 
 def test_report_of_two_accounts_is_in_their_order(known: Console) -> None:

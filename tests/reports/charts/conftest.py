@@ -7,7 +7,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from reports.charts.quota import burn_rate, cumulative
+from reports.charts.calibration import Outcome, places, reliability
+from reports.charts.quota import Ahead, burn_rate, cumulative
 from reports.charts.requests import by_status, durations
 from reports.charts.rhythm import week_by_hour, weekdays
 from reports.charts.usage import daily_usage, period_usage, trend_line
@@ -48,7 +49,8 @@ def every_chart(shape: str) -> Iterator[Chart]:
     yield trend_line([{**row, "mean": row["usage"], "median": None, **extra} for row in days], name="trend", **common)
     used: list[Row] = [{"day": row["day"], "used": row["usage"]} for row in days]
     fan: list[Row] = [{"day": "2031-01-01", "low": 1, "middle": 2.5, "high": None}] if days else []
-    yield cumulative(used, name="cumulative", quota=None if shape == "unknown" else 10, fan=fan, **common)
+    ahead = Ahead(fan=[*fan, *({**row, "day": "2031-01-02", "high": 7} for row in fan)], begins=0)
+    yield cumulative(used, name="cumulative", quota=None if shape == "unknown" else 10, ahead=ahead, **common)
     rates: list[Row] = [{"day": row["day"], "per_day_7": row["usage"], "per_day_28": None} for row in days]
     yield burn_rate(rates, name="burn", **common)
     hours: list[Row] = [
@@ -70,6 +72,9 @@ def every_chart(shape: str) -> Iterator[Chart]:
         for place, one in enumerate(figures[:30])
     ]
     yield durations(bins, name="durations", **named)
+    outcomes = [Outcome(place % 10 / 10 + 0.05, bool(one)) for place, one in enumerate(figures)]
+    yield reliability(outcomes, independent=max(1, len(outcomes)), name="reliability", **named)
+    yield places([0.1] * 10, count=len(outcomes), independent=max(1, len(outcomes)), name="places", **named)
 
 
 def _period(place: int, shape: str) -> str:

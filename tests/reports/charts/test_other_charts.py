@@ -1,4 +1,4 @@
-"""Quota, burn rate, rhythm of the week, statuses and durations: what is told and what is drawn."""
+"""Burn rate, rhythm of the week, statuses and durations: what is told and what is drawn."""
 
 from __future__ import annotations
 
@@ -9,50 +9,12 @@ import pytest
 
 from reports.charts.days import day_axis, range_words
 from reports.charts.figures import figure, inert, total
-from reports.charts.quota import burn_rate, cumulative
+from reports.charts.quota import burn_rate
 from reports.charts.requests import by_status, duration_words, durations
 from reports.charts.rhythm import week_by_hour, weekdays
 from reports.document import Chart
 from reports.rendering import Cell, Row
 from tests.reports.charts.drawn_points import points, texts, words
-
-
-def _cumulative(quota: int | Decimal | None = 5000, fan: bool = True) -> Chart:
-    days: list[Row] = [{"day": "2026-10-01", "used": 150}, {"day": "2026-10-02", "used": 400}]
-    ahead: list[Row] = [
-        {"day": "2026-10-03", "low": 500.4, "middle": 600.4, "high": 700.4},
-        {"day": "2026-10-04", "low": 600.0, "middle": 800.0, "high": 1000.0},
-    ]
-    return cumulative(days, name="quota", title="Quota", unit="credits", quota=quota, fan=ahead if fan else [])
-
-
-def test_the_summary_tells_the_share_of_the_quota_and_what_is_expected() -> None:
-    assert _cumulative().summary == (
-        "400 credits were used by the end of 2 Oct 2026, 8.0 % of the quota of 5,000. "
-        "Expected by 4 Oct 2026: 800, with 80 % probability 600 to 1,000."
-    )
-
-
-@pytest.mark.parametrize(("quota", "told"), [(None, "2 Oct 2026."), (0, "2026 of the quota of 0.")])
-def test_no_share_is_told_of_no_quota(quota: int | None, told: str) -> None:
-    assert _cumulative(quota, fan=False).summary.endswith(told)
-
-
-def test_the_quota_is_a_labelled_rule() -> None:
-    assert "quota 5,000" in texts(_cumulative())
-    assert not any(one.startswith("quota") for one in texts(_cumulative(None)))
-
-
-def test_the_fan_begins_where_the_usage_ends() -> None:
-    fan = points(_cumulative(), "low", "middle", "high")
-    assert (fan[0]["low"], fan[0]["middle"], fan[0]["high"]) == (400, 400, 400)
-    assert len(fan) == 3
-
-
-def test_the_table_holds_usage_and_forecast() -> None:
-    rows = list(_cumulative().table.rows)
-    assert [row["used"] for row in rows] == [150, 400, None, None]
-    assert [row["middle"] for row in rows] == [None, None, 600.4, 800.0]
 
 
 def test_burn_rates_are_told_with_the_day_they_are_of() -> None:

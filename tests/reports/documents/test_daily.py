@@ -1,22 +1,20 @@
-"""The reports daily, burn, exhaustion and requests --gaps as documents, held against a ledger filled by hand."""
+"""The reports daily, burn and requests --gaps as documents, held against a ledger filled by hand."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
 
 import pytest
 
-from collector.domain.accounts import Meter, MeterTerms, Quota, Resets
+from collector.domain.accounts import Meter
 from collector.errors import UsageError
-from reports.document import Chart, Document, Section, Table, Tone
+from reports.document import Chart, Document, Section, Table
 from reports.documents.asked import NOTHING
 from reports.documents.burn import burn_document
 from reports.documents.catalogue import NAMES, document
 from reports.documents.daily import daily_document
-from reports.documents.exhaustion import exhaustion_document
 from reports.documents.gaps import gaps_document
-from tests.reports.conftest import MIDNIGHT, MONTHLY, Ledger
+from tests.reports.conftest import MIDNIGHT, Ledger
 
 _HOURS = timedelta(hours=1)
 _DAYS = timedelta(days=1)
@@ -126,42 +124,6 @@ class TestBurn:
         assert len(rows) == 24
         assert {row["per_day_7"] for row in rows} == {240.0}
         assert [row["per_day_28"] for row in rows[:21]] == [None] * 21
-
-
-class TestExhaustion:
-    def open(self, ledger: Ledger, quota: int, **terms: Any) -> None:
-        ledger.open(billing=MONTHLY, terms={"credits": MeterTerms(Quota(quota), Resets.UNKNOWN)}, **terms)
-
-    def test_tells_when_a_quota_runs_out(self, ledger: Ledger) -> None:
-        self.open(ledger, 4800)
-        used(ledger, 15)
-        found = exhaustion_document(ledger.database, ledger.question(MIDNIGHT + 15 * _DAYS))
-        (fact,) = found.facts
-        assert (fact.value, fact.tone) == ("2026-03-21", Tone.WARNING)
-        assert "1,200 of 4,800 credits left" in fact.note
-
-    def test_chart_ends_at_what_is_used_and_goes_on_as_expected(self, ledger: Ledger) -> None:
-        self.open(ledger, 4800)
-        used(ledger, 15)
-        found = exhaustion_document(ledger.database, ledger.question(MIDNIGHT + 15 * _DAYS))
-        (chart,) = charts_of(found)
-        reached = [row["used"] for row in chart.table.rows if row.get("used") is not None]
-        assert 3600 in reached
-
-    def test_used_up_is_a_problem_in_words(self, ledger: Ledger) -> None:
-        self.open(ledger, 1000)
-        used(ledger, 15)
-        (fact,) = exhaustion_document(ledger.database, ledger.question(MIDNIGHT + 15 * _DAYS)).facts
-        assert (fact.value, fact.tone) == ("Used up", Tone.BAD)
-
-    def test_without_a_quota_there_is_no_figure(self, ledger: Ledger) -> None:
-        used(ledger, 2)
-        found = exhaustion_document(ledger.database, ledger.question(MIDNIGHT + 2 * _DAYS))
-        assert found.facts == ()
-        (overview,) = found.sections
-        (row,) = tables_of(overview)[0].rows
-        assert row["outlook"] == "unknown: no quota is declared for this meter"
-        assert charts_of(found) == []
 
 
 def test_no_gap_is_good_news_and_no_table(ledger: Ledger) -> None:

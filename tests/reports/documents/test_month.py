@@ -5,7 +5,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,15 @@ from collector.errors import NotEnoughDataError, UsageError
 from collector.store.decisions import decide
 from collector.store.engine import Database
 from collector.store.reading import meters
+from reports.catalogue import exhaustion_dates
 from reports.document import Chart, Document, Kind, Section, Table, Tone
 from reports.documents.month import month_answer, month_document
+from reports.documents.month_words import day_text
+from reports.exhaustion import TOLD
+from reports.forecasting.words import outlook
 from reports.formats.catalogue import write
 from reports.month import As
+from reports.rows import rows_of
 from tests.reports.conftest import Ledger
 from tests.reports.october import METERS, NOW, account_fields, fill, invoice
 
@@ -546,10 +551,18 @@ class TestAhead:
     def test_steady_use_is_carried_to_the_period_s_end_with_its_cost(self, ledger: Ledger) -> None:
         steady(ledger, until=day(11))
         found = of(ledger, now=day(11, 1))
-        assert sentences(found, "m1_ahead") == (
-            "October 2026 is expected to come to 1,240 credits by its end (80 %: 1,240 to 1,240), which cost 12.40 "
-            "EUR; 400 credits (4.00 EUR) of it were used until 11 Oct 2026, 00:00 UTC."
+        said = sentences(found, "m1_ahead")
+        match = re.fullmatch(
+            r"October 2026 is expected to come to ([\d,]+) credits by its end \(80 %: ([\d,]+) to ([\d,]+)\), which "
+            r"cost ([\d.]+) EUR \(80 %: ([\d.]+) to ([\d.]+)\); 400 credits \(4.00 EUR\) of it were used until 11 "
+            r"Oct 2026, 00:00 UTC\.",
+            said,
         )
+        assert match is not None, said
+        usage = [Decimal(one.replace(",", "")) for one in match.groups()[:3]]
+        assert usage[1] < usage[0] < usage[2]
+        assert abs(usage[0] - 1240) < 40
+        assert [Decimal(one) for one in match.groups()[3:]] == [one / 100 for one in usage]
         assert "an invoice can be judged once the period is over" in found.paragraphs[0]
 
     def test_quota_that_runs_out_is_told_with_the_day(self, ledger: Ledger) -> None:
@@ -557,20 +570,50 @@ class TestAhead:
         steady(ledger, until=day(11), terms=terms)
         found = of(ledger, now=day(11, 1))
         assert "400 of the quota of 1,000 credits are used, 600 are left" in sentences(found, "m1_ahead")
-        assert "at this rate it runs out on 25 Oct 2026" in sentences(found, "m1_ahead")
+        (row,) = rows_of(exhaustion_dates(ledger.database, ledger.question(day(11, 1))), TOLD)
+        assert row["exhausts_on"] == "2026-10-25"
+        assert f"are left; {outlook(row, lambda iso: day_text(date.fromisoformat(iso)))}." in sentences(
+            found, "m1_ahead"
+        )
         assert "m1_cumulative" in tables(found)
 
     def test_month_that_is_over_tells_how_the_running_one_looks(self, steadily: Ledger) -> None:
         said = sentences(of(steadily, now=day(5, 1, 11)))
         assert "Ahead: November 2026, which runs now, is expected to come to 1,200 credits by its end" in said
 
-    def test_nothing_is_projected_from_too_little(self, ledger: Ledger) -> None:
+    def test_nothing_is_projected_from_less_than_a_day(self, ledger: Ledger) -> None:
         ledger.open(zone=UTC_ZONE, billing=Billing(PeriodKind.MONTHLY))
-        ledger.polls([(day(1) + SIX * count, 10 * count) for count in range(9)])
-        assert sentences(of(ledger, now=day(3, 1)), "m1_ahead") == (
-            "October 2026 holds 80 credits until 3 Oct 2026, 00:00 UTC; nothing is projected: only 2 of the 7 whole "
-            "days that a forecast needs were observed."
+        ledger.polls([(day(1) + SIX * count, 10 * count) for count in range(4)])
+        found = of(ledger, now=day(1, 19))
+        assert sentences(found, "m1_ahead") == (
+            "October 2026 holds 30 credits until 1 Oct 2026, 18:00 UTC; nothing is projected: less than 24 hours of "
+            "history: a forecast needs a day."
         )
+        assert "m1_cumulative" not in tables(found)
+
+    def test_few_days_give_an_interval_alone_with_its_cost(self, ledger: Ledger) -> None:
+        steady(ledger, until=day(23, month=8))
+        said = sentences(of(ledger, "2026-08", now=day(23, 1, 8)), "m1_ahead")
+        assert re.fullmatch(
+            r"August 2026 is expected to come to between [\d,]+ and [\d,]+ credits by its end \(80 %, with only 3 days "
+            r"of history\), which cost [\d.]+ to [\d.]+ EUR; 120 credits \(1\.20 EUR\) of it were used until .*",
+            said,
+        ), said
+
+    def test_nothing_is_projected_of_an_idle_meter(self, ledger: Ledger) -> None:
+        steady(ledger, until=day(5))
+        ledger.polls([(day(5) + SIX * count, 6830) for count in range(1, 48)])
+        assert "nothing is projected: idle for 11 days, and nobody knows" in sentences(
+            of(ledger, now=day(16, 19)), "m1_ahead"
+        )
+
+    def test_usage_to_come_is_that_of_the_report_exhaustion(self, ledger: Ledger) -> None:
+        steady(ledger, until=day(11), terms={"credits": MeterTerms(quota=Quota(1000))})
+        (row,) = rows_of(exhaustion_dates(ledger.database, ledger.question(day(11, 1))), TOLD)
+        last = list(tables(of(ledger, now=day(11, 1)))["m1_cumulative"].rows)[-1]
+        assert [last[name] for name in ("low", "middle", "high")] == [
+            row[name] for name in ("projected_lower", "projected_usage", "projected_upper")
+        ]
 
     def test_month_over_its_quota_is_told_at_the_top(self, steadily: Ledger) -> None:
         terms = {"credits": MeterTerms(quota=Quota(1000))}
