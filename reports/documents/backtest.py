@@ -50,11 +50,12 @@ _OVERVIEW = {
     "kind": "Kind",
     "forecasts": "Forecasts",
     "median_error_days": "Off, days",
-    "mean28_median_error_days": "28-day mean",
+    "mean28_median_error_days": "28-day mean off",
     "covered": "In 80 %",
     "brier": "Brier",
-    "mean28_brier": "28-day mean",
+    "mean28_brier": "28-day mean Brier",
 }
+_PLACES = {"median_error_days": 1, "mean28_median_error_days": 1, "brier": 3, "mean28_brier": 3}
 _FOOTER = (
     "Replayed: at up to 60 instants of the history the forecast was made anew from what was known until then, and held "
     "against what came. The quotas are the account's own where one is declared; else they are set from the mean of the "
@@ -111,7 +112,15 @@ def _label(row: Row) -> str:
 
 def _overview(rows: Sequence[Row]) -> Table:
     columns = tuple(Column(key, title, _KINDS.get(key, Kind.TEXT)) for key, title in _OVERVIEW.items())
-    return Table("overview_table", "How they did", columns, rows)
+    return Table("overview_table", "How they did", columns, [_shortened(row) for row in rows])
+
+
+def _shortened(row: Row) -> Row:
+    """Return a row with as many places as people compare; the records have them all."""
+    return {
+        key: round(cell, _PLACES[key]) if key in _PLACES and isinstance(cell, float) else cell
+        for key, cell in row.items()
+    }
 
 
 def _parts(name: str, one: MeterBacktest) -> Iterator[Section]:

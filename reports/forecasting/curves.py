@@ -26,12 +26,23 @@ from reports.forecasting.features import FLOOR, TREND, WIDTH, Features, Floats, 
 
 Dates: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[np.datetime64]]"
 
-__all__ = ["FITTED", "LEVELS", "Coefficients", "Curves", "Dates", "curves_of", "forecast", "quantile_curves"]
+__all__ = [
+    "FITTED",
+    "LEVELS",
+    "NARROWEST",
+    "WIDEST",
+    "Coefficients",
+    "Curves",
+    "Dates",
+    "curves_of",
+    "forecast",
+    "quantile_curves",
+]
 
 LEVELS: tuple[float, ...] = coefficients.LEVELS
 
 _FAR = 60.0  # days; no series was fitted farther, so nothing grows on beyond
-_NARROWEST, _WIDEST = -8.0, 4.0  # of log sigma
+NARROWEST, WIDEST = -4.0, 1.5  # of log sigma; real series stay inside
 _FARTHEST = 30.0  # of the exponent: a factor of 10¹³
 
 
@@ -177,7 +188,7 @@ def curves_of(features: Features, horizon: int, *, spread: float = 1.0, filled: 
     moves = filled.trend @ features.trend
     widths = filled.width @ (features.width - filled.usual)
     median = _along(filled.median, moves, distance)
-    sigma = np.exp(np.clip(_along(filled.spread, widths, distance), _NARROWEST, _WIDEST))
+    sigma = np.exp(np.clip(_along(filled.spread, widths, distance), NARROWEST, WIDEST))
     middle = float(np.interp(0.5, filled.levels, filled.shape))
     shape = middle + spread * (filled.shape - middle)
     exponent = np.clip(median + shape[:, None] * sigma, -_FARTHEST, _FARTHEST)

@@ -25,7 +25,7 @@ Floats: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[np.float64]]"
 __all__ = ["FLOOR", "MOST_DAYS", "TREND", "WIDTH", "Features", "Floats", "features_of"]
 
 FLOOR = 0.05  # of the mean day; added to both sides of every ratio, so that idle days have a logarithm
-MOST_DAYS = 364  # older days say nothing of the next weeks
+MOST_DAYS = 90  # what the coefficients were fitted on; more history made real forecasts worse (docs/forecasting.md)
 
 LEVEL_DAYS = 28
 EVEN_DAYS = 56  # over which the evenness of the days is measured
