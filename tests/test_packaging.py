@@ -93,7 +93,9 @@ def test_the_wheel_contains_nothing_else(names: list[str]) -> None:
 
 
 def test_the_wheel_contains_no_tests_and_nothing_compiled(names: list[str]) -> None:
-    assert [name for name in names if "test" in name or "__pycache__" in name] == []
+    unwanted = ("tests", "__pycache__", "conftest.py")
+    parts = {name: Path(name).parts for name in names}
+    assert [one for one in names if set(parts[one]) & set(unwanted) or parts[one][-1].startswith("test_")] == []
 
 
 def test_an_installed_collector_is_not_the_checkout(program: Path) -> None:

@@ -13,6 +13,7 @@ from collector.domain.secret import Secret
 from collector.errors import AskError
 from collector.http.faults import Ask
 from tests.http.asker import KEY, Asker
+from tests.http.conftest import AskerFactory
 from tests.http.fault_rows import FAULT_ROWS, FaultRow
 from tests.http.fault_server import FaultServer, Sink, json_response, raw, response
 
@@ -24,7 +25,10 @@ def fault_of(asker: Asker, url: str, **options: Any) -> AskError:
 
 
 @pytest.mark.parametrize("row", FAULT_ROWS, ids=lambda row: f"{row.fault} {row.variant}")
-def test_fault_leads_to_its_outcome(row: FaultRow, asker: Asker, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_leads_to_its_outcome(
+    row: FaultRow, make_asker: AskerFactory, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asker = make_asker()
     with ExitStack() as stack:
         server = stack.enter_context(FaultServer(row.script(sink.origin)))
         url = server.url
