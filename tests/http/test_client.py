@@ -203,11 +203,11 @@ class TestRetries:
             assert outcome_of(make_asker(retry_delays=()), server.url) == "http_5xx"
         assert server.connections == 1
 
-    def test_deadline_spans_all_tries(self, asker: Asker) -> None:
+    def test_deadline_spans_all_tries(self, make_asker: AskerFactory) -> None:
         slow = [hang_up, raw(response(status=500)), silence()]
         began = time.monotonic()
         with FaultServer(slow) as server:
-            assert outcome_of(asker, server.url) == "timeout_total"
+            assert outcome_of(make_asker(), server.url) == "timeout_total"
         assert time.monotonic() - began < 0.6
 
     def test_dead_address_leaves_time_for_the_next(
