@@ -8,6 +8,7 @@ import sqlite3
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,15 @@ from alembic.config import Config
 
 from collector.app.cli.main import main
 from collector.store.engine import Database
+from collector.store.forecasts import Foretold
+from collector.store.report_runs import PlannedRun, claim_run, finish_run, plan, planned_until
 from collector.store.revision import HEAD, migrations_folder, revision_of, upgrade
 from tests.conftest import ENGINES
 from tests.faults.children import code_of, done_in_child, forked, killed_at
 from tests.faults.stage import Stage
 from tests.store.conftest import Desk, Dump, dump_of
 
+MADE, DAY = datetime(2026, 11, 1, tzinfo=UTC), timedelta(days=1)
 RELEASED = [f"{number:04}" for number in range(1, int(HEAD))]
 
 
@@ -36,12 +40,18 @@ def downgrade(database: Database, revision: str) -> None:
 
 
 def populated(database: Database, make_account: Callable[..., Any], revision: str) -> None:
-    """Give a database a history with a fall, and the schema of an earlier release."""
+    """Give a database a history with a fall and a report with a forecast, and the schema of an earlier release."""
     upgrade(database)
     desk = Desk(database, make_account())
     for second, value in enumerate((5, 9, 2, 3)):
         desk.poll(second, {"requests": value, "credits": value})
     desk.fail(10)
+    planned_until(database, "weekly", MADE)
+    plan(database, "weekly", [PlannedRun("2026-10", MADE - 31 * DAY, MADE, MADE)], MADE)
+    run = claim_run(database, ["weekly"], "us", MADE, MADE + DAY)
+    assert run is not None
+    told = Foretold(desk.meter(), MADE, MADE + DAY, 100, 9, 91, 0.5, ((0.5, 0.9),), ((0.5, 80.0),), "by hand")
+    finish_run(database, run, MADE, ([], []), (), [told])
     downgrade(database, revision)
     database.close()
 

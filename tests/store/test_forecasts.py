@@ -13,14 +13,16 @@ from collector.domain.accounts import Account
 from collector.errors import LeaseLostError
 from collector.store.copying import copy_history
 from collector.store.engine import Database
-from collector.store.forecasts import Foretold, kept_forecasts
+from collector.store.forecasts import Foretold, kept_forecasts, waiting_forecasts
 from collector.store.report_runs import ClaimedRun, PlannedRun, claim_run, finish_run, plan, planned_until
+from collector.store.verifying.soundness import column_check
 
 if TYPE_CHECKING:
     from tests.store.conftest import Desk
 
 NOW = datetime(2026, 11, 2, 6, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=10)
+YEAR = timedelta(days=365)
 OCTOBER = PlannedRun("2026-10", datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC), NOW)
 
 
@@ -49,7 +51,7 @@ def run_of(database: Database, report: str = "weekly") -> ClaimedRun:
 
 def kept(database: Database, *meters: int) -> list[tuple[str, str, datetime, Foretold]]:
     with database.read() as connection:
-        found = kept_forecasts(connection, list(meters))
+        found = [one for meter in meters for one in kept_forecasts(connection, meter, OCTOBER.end + YEAR, 400)]
     return [(one.report, one.period, one.made_at, one.foretold) for one in found]
 
 
@@ -66,6 +68,36 @@ def test_without_a_quota_only_the_usage_is_kept(desk: Desk) -> None:
     plain = replace(foretold(desk.meter()), quota=None, used=None, remaining=None, probability=None, times=())
     finish_run(desk.database, run_of(desk.database), NOW, ([], []), (), [plain])
     assert [found for *_, found in kept(desk.database, plain.meter)] == [plain]
+
+
+def test_ledger_with_kept_forecasts_is_sound_and_a_wrong_probability_is_found(desk: Desk) -> None:
+    finish_run(desk.database, run_of(desk.database), NOW, ([], []), (), [foretold(desk.meter())])
+    with desk.database.read() as connection:
+        assert column_check(connection).ok
+    if desk.database.is_sqlite:
+        with desk.database.write() as connection:
+            connection.exec_driver_sql("UPDATE forecast SET probability = 1")  # SQLite keeps it as 1.0
+        with desk.database.read() as connection:
+            assert column_check(connection).ok
+        with desk.database.write() as connection:
+            connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
+            connection.exec_driver_sql("UPDATE forecast SET probability = 'likely'")
+        with desk.database.read() as connection:
+            assert not column_check(connection).ok
+
+
+def test_only_the_newest_whose_time_is_over_are_read(desk: Desk) -> None:
+    """Several from one instant to another are one; those that wait are counted."""
+    one = foretold(desk.meter())
+    earlier = replace(one, seen_at=one.seen_at - YEAR, until=one.until - YEAR)
+    first = replace(one, until=one.until - timedelta(days=20))
+    for report, told in (("a", one), ("b", first), ("c", one), ("d", earlier)):
+        finish_run(desk.database, run_of(desk.database, report), NOW, ([], []), (), [told])
+    with desk.database.read() as connection:
+        ends = [kept_forecasts(connection, one.meter, end, 2) for end in (one.until, first.until)]
+        waiting = waiting_forecasts(connection, {one.meter: first.until, one.meter + 1: NOW})
+    assert [[each.report for each in found] for found in ends] == [["b", "a", "c"], ["d", "b"]]
+    assert waiting == {one.meter: 1}
 
 
 def test_run_that_was_taken_over_keeps_nothing(desk: Desk) -> None:

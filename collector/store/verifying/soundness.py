@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Double,
     LargeBinary,
     Table,
     Text,
@@ -116,9 +117,10 @@ def _conditions(connection: Connection, table: Table) -> Iterator[tuple[str, Col
 
 
 def _kind(column: Column[Any]) -> str:
-    if isinstance(column.type, Text):
-        return "text"
-    return "blob" if isinstance(column.type, LargeBinary) else "integer"
+    for kind, name in ((Text, "text"), (LargeBinary, "blob"), (Double, "real")):
+        if isinstance(column.type, kind):
+            return name
+    return "integer"
 
 
 def _of_another_kind(column: Column[Any]) -> ColumnElement[bool]:
