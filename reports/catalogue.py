@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import pandas as pd
@@ -12,6 +13,7 @@ from reports.burn_rate import burn_rates, burn_windows
 from reports.daily import daily_deltas
 from reports.exhaustion import days_needed, ends_at, exhaustion
 from reports.forecasting.history import histories
+from reports.forecasting.hours import hours_of
 from reports.forecasting.prospect import Prospect, prospect_of
 from reports.question import Question
 from reports.spikes import with_spikes
@@ -54,8 +56,22 @@ def exhaustion_outlooks(database: Database, question: Question) -> Outlooks:
     standings = quota_standings(database, question, meters_asked(database, question))
     asked = [one for one in standings if one.used is not None]
     known = histories(database, [one.row for one in asked], {one.row.id: one.zone for one in asked})
-    prospects = {one.row.id: prospect_of(known[one.row.id], ends_at(one), question.stood_at) for one in asked}
+    drawn = {one.row.id: prospect_of(known[one.row.id], ends_at(one), question.stood_at) for one in asked}
+    prospects = _with_hours(database, asked, drawn)
     wanted = [(one.row, windows) for one in standings if (windows := days_needed(one))]
     days = daily_deltas(usage_windows(database, wanted))
     by_meter = {(str(account), str(meter)): group for (account, meter), group in days.groupby(["account", "meter"])}
     return Outlooks(standings, prospects, exhaustion(standings, prospects, by_meter, question.stood_at))
+
+
+def _with_hours(
+    database: Database, standings: Sequence[QuotaStanding], drawn: Mapping[int, Prospect | str]
+) -> dict[int, Prospect | str]:
+    """Return the prospects with the hours at which meters are used, for those of which something ends within days."""
+    near = {}
+    for one in standings:
+        prospect = drawn[one.row.id]
+        if isinstance(prospect, Prospect) and prospect.is_near(float(one.remaining or 0), ends_at(one)):
+            near[one.row.id] = prospect
+    hours = hours_of(database, [(one.row, near[one.row.id].history) for one in standings if one.row.id in near])
+    return {**drawn, **{meter: replace(near[meter], hours=each) for meter, each in hours.items()}}

@@ -13,10 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from reports.palette import Palette
 from reports.rendering import Row, Value
+
+if TYPE_CHECKING:
+    from collector.store.forecasts import Foretold
 
 
 class Kind(StrEnum):
@@ -160,6 +163,7 @@ class Document:
         footer: Sentences at the end: how it was made, what its words mean.
         empty: Why there is nothing to tell; empty where there is.
         objects: What JSON has instead of the records where it is nested; None where it is the records.
+        foretold: What it foretells, to be kept and graded when its time is over.
     """
 
     name: str
@@ -173,3 +177,4 @@ class Document:
     footer: tuple[str, ...] = ()
     empty: str = ""
     objects: Iterable[Mapping[str, Value]] | None = None
+    foretold: tuple[Foretold, ...] = ()

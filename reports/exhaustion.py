@@ -21,9 +21,10 @@ import pandas as pd
 from collector.domain.calendar import day_of
 from collector.domain.instants import instant_of
 from collector.errors import CollectorError
+from reports.forecasting.history import LEAST_IDLE
 from reports.forecasting.prospect import MOST_AHEAD, Prospect
 from reports.forecasting.verdict import Stake, verdict
-from reports.forecasting.words import length
+from reports.forecasting.words import UNSEEN, length
 from reports.frames import INSTANT, frame_of
 from reports.standing import QuotaStanding
 from reports.windows import Window, local_days
@@ -47,7 +48,7 @@ COLUMNS = (
     "method",
     "reason",
 )
-TOLD = (*COLUMNS, "projected_lower", "projected_upper", "warn_on", "reset_on", "soon")
+TOLD = (*COLUMNS, "projected_lower", "projected_upper", "warn_on", "reset_on", "soon", "since")
 """What words and pictures need beside the columns of the contract."""
 SCHEMA = {
     **dict.fromkeys(TOLD, "str"),
@@ -56,7 +57,6 @@ SCHEMA = {
     **dict.fromkeys(("probability", "per_day"), "float64"),
     "scale": "int64",
 }
-_SECOND = timedelta(seconds=1)
 _STALE = timedelta(days=1)
 _LARGEST = 2**63
 
@@ -104,7 +104,8 @@ def exhaustion(
         ``reason`` str or missing. Beyond the contract: ``projected_lower, projected_upper`` Int64, the 80 % interval of
         the projection; ``warn_on`` str, the day to plan for, at the 25 % quantile; ``reset_on`` str, the local day on
         which the next period begins; ``soon`` str, when it runs out in words where that is less than three days ahead;
-        ``scale`` int64. No rows for no standings.
+        ``since`` str, the day on which it was probably used up already since the last value; ``scale`` int64. No rows
+        for no standings.
 
     Raises:
         CollectorError: An amount beyond 64 bits, which no frame can hold exactly.
@@ -140,19 +141,20 @@ def _row(standing: QuotaStanding, prospect: Prospect | str, days: pd.DataFrame |
             "reset_on": allowance.period.ends_on.isoformat(),
         }
     if used is None or standing.remaining is None:
-        return {**row, "reason": "nothing was observed yet in this billing period"}
+        reason = "nothing was observed yet in this billing period"
+        return {**row, "reason": "; ".join((reason, *_remarks(standing, "", now, ())))}
     if max(abs(used.amount), standing.remaining) >= _LARGEST:
         raise CollectorError(f"what is used of {meter.account}/{meter.name} does not fit into 64 bits")
     row |= {"used": used.amount, "remaining": standing.remaining}
     row |= {"method": None if isinstance(prospect, str) else prospect.method, **_expected(standing, prospect)}
     row |= _exhausted(standing, days) if standing.exhausted else _outlook(standing, prospect, now)
-    reasons = [*([row["reason"]] if row.get("reason") else []), *_remarks(standing, prospect, now)]
-    return {**row, "reason": "; ".join(map(str, reasons)) or None}
+    told = [str(row["reason"])] if row.get("reason") else []
+    return {**row, "reason": "; ".join((*told, *_remarks(standing, prospect, now, told))) or None}
 
 
-def _remarks(standing: QuotaStanding, prospect: Prospect | str, now: datetime) -> Iterator[str]:
-    """Yield what a reader must know to judge the row, whatever it says."""
-    if standing.used is not None and not standing.used.complete:
+def _remarks(standing: QuotaStanding, prospect: Prospect | str, now: datetime, told: Sequence[str]) -> Iterator[str]:
+    """Yield what a reader must know to judge the row, whatever it says, beside what is ``told`` already."""
+    if standing.used is not None and not standing.used.complete and UNSEEN not in told:
         yield "the history begins within this billing period: what was used before it is not counted"
     if standing.row.latest < standing.row.good_value:
         yield "a fall of the counter is not yet decided"
@@ -160,7 +162,15 @@ def _remarks(standing: QuotaStanding, prospect: Prospect | str, now: datetime) -
     if age > _STALE:
         yield f"the last value is {length(age)} old"
     if isinstance(prospect, Prospect):
-        yield from prospect.history.left_out
+        if not standing.exhausted and not prospect.is_idle and prospect.history.idle_days >= LEAST_IDLE:
+            yield f"now {prospect.idle}"
+        for sentence in prospect.history.left_out:
+            yield _counted(sentence) if standing.exhausted and " spike" in sentence else sentence
+
+
+def _counted(sentence: str) -> str:
+    """Return what is said of a spike that may be why the quota is used up."""
+    return f"{sentence.replace('left out', 'left out of the forecast:', 1)}, but counted as used"
 
 
 def _expected(standing: QuotaStanding, prospect: Prospect | str) -> _Fields:
@@ -168,7 +178,7 @@ def _expected(standing: QuotaStanding, prospect: Prospect | str) -> _Fields:
 
     Of a meter that is idle nothing is: that it stays idle is not foretold, nor when it is used again.
     """
-    if isinstance(prospect, str) or prospect.history.is_idle:
+    if isinstance(prospect, str) or prospect.is_idle:
         return {}
     fields: _Fields = {"per_day": round(prospect.per_day / 10**standing.row.scale, 6)}
     period = None if standing.allowance is None else standing.allowance.period
@@ -225,10 +235,6 @@ def _outlook(standing: QuotaStanding, prospect: Prospect | str, now: datetime) -
         "probability": found.probability,
         "reason": found.reason,
         "soon": found.soon,
-        **{name: _day(at, standing) for name, at in found.at.items()},
+        "since": None if found.since is None else prospect.told(found.since, prospect.history.end).date().isoformat(),
+        **{name: prospect.told(at, now).date().isoformat() for name, at in found.at.items()},
     }
-
-
-def _day(at: datetime, standing: QuotaStanding) -> str:
-    """Return the local day of ``at``; what is used up at a midnight was used up by the day before it."""
-    return day_of(max(at - _SECOND, standing.seen_at), standing.zone).isoformat()

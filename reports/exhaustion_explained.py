@@ -21,15 +21,16 @@ from reports.catalogue import Outlooks
 from reports.exhaustion import TOLD, ends_at
 from reports.forecasting.history import RECENT_DAYS, History
 from reports.forecasting.prospect import PACE_DAYS, TIMES, Prospect
-from reports.forecasting.words import length, outlook, percent
+from reports.forecasting.words import counted_days, length, outlook, own_record, percent
 from reports.rendering import Row
 from reports.rows import rows_of
 from reports.standing import QuotaStanding
-from reports.tables import moment, number, plain
+from reports.tables import moment, number, plain, share
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _PURPOSES = {0.1: "  (earliest)", 0.25: "  (plan for this day)", 0.5: "  (median)", 0.9: "  (latest)"}
 _WEEKS = 12
+_NEAR = timedelta(hours=3)
 _WHOLE_FROM = 100
 _NAME_WIDTH = 16
 _Line = tuple[str, str]
@@ -78,10 +79,10 @@ def _parts(
     if not isinstance(prospect, Prospect):
         return
     history = prospect.history
-    yield "What was learned from", _learned(history, now)
+    yield "What was learned from", [*_learned(history, now), *_hours(prospect)]
     yield f"Usage in {row['unit']} a day", _pace(prospect, standing.row.scale)
-    if not (standing.exhausted or standing.remaining is None or history.is_idle):
-        yield "When it is used up, by probability", _times(row, prospect, standing)
+    if not (standing.exhausted or standing.remaining is None or prospect.is_idle):
+        yield "When it is used up, by probability", _times(row, prospect, standing, now)
     yield "How it was told", _told(prospect)
 
 
@@ -100,24 +101,24 @@ def _quota(row: Row) -> Iterator[_Line]:
 
 
 def _learned(history: History, now: datetime) -> Iterator[_Line]:
-    yield "history", f"{_days(len(history))} of 24 hours; the last ends at the newest value"
+    yield "history", f"{counted_days(len(history))} of 24 hours; the last ends at the newest value"
     yield "newest value", f"{moment(history.end)}, {_age(now - history.end)}"
     recent = history.weights[-RECENT_DAYS:]
     if recent.min() < 1:
-        yield (
-            "observed",
-            f"{recent.sum():.1f} of the last {_days(len(recent))}; gaps are filled evenly",
-        )
+        seen = f"{recent.sum():.1f} of the last {counted_days(len(recent))}"
+        yield "observed", f"{seen}; gaps are filled by listed requests, else evenly"
     else:
-        yield "observed", f"the last {_days(len(recent))} without gaps"
+        yield "observed", f"the last {counted_days(len(recent))} without gaps"
     if history.idle_days:
-        yield "idle", f"for the last {_days(history.idle_days)}"
+        yield "idle", f"for the last {counted_days(history.idle_days)}"
     for sentence in history.left_out:
         yield "note", sentence
 
 
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"
+def _hours(prospect: Prospect) -> Iterator[_Line]:
+    if prospect.hours is not None:
+        night = prospect.hours.of_usage(0.25)
+        yield "hours", f"of the last two weeks; the next 6 hours usually hold {share(night)} of a day's usage"
 
 
 def _age(age: timedelta) -> str:
@@ -128,16 +129,16 @@ def _pace(prospect: Prospect, scale: int) -> Iterator[_Line]:
     daily = prospect.history.daily / 10**scale
     count = min(len(daily), RECENT_DAYS)
     level = float(daily[-count:].mean())
-    yield f"last {_days(count)}", _amount(level)
+    yield f"last {counted_days(count)}", _amount(level)
     for days in (7, 3, 1):
         if days < count:
             mean = float(daily[-days:].mean())
-            yield f"last {_days(days)}" if days > 1 else "last day", f"{_amount(mean)}{_compared(mean, level)}"
-    former = prospect.at_former_pace() if prospect.history.is_idle else None
+            yield f"last {counted_days(days)}" if days > 1 else "last day", f"{_amount(mean)}{_compared(mean, level)}"
+    former = prospect.at_former_pace() if prospect.is_idle else None
     if former is not None:
         yield "before it was idle", _amount(former.per_day / 10**scale)
-    if not prospect.history.is_idle:
-        yield f"next {_days(PACE_DAYS)}", f"{_amount(prospect.per_day / 10**scale)} expected"
+    if not prospect.is_idle:
+        yield f"next {counted_days(PACE_DAYS)}", f"{_amount(prospect.per_day / 10**scale)} expected"
     yield from _weekdays(prospect.history)
     yield from _volatility(daily)
 
@@ -151,18 +152,19 @@ def _compared(value: float, level: float) -> str:
 
 
 def _weekdays(history: History) -> Iterator[_Line]:
-    """Yield how much of an average day each weekday is; a day of 24 hours is of the weekday that its middle lies in."""
+    """Yield how much of an average day each weekday is."""
     if len(history) < 2 * 7:
         return
     recent = history.daily[-_WEEKS * 7 :]
-    middle = history.dates[-len(recent) :] + int(history.end.astimezone(history.zone).hour >= 12)
-    weekday = (middle.astype("int64") + 3) % 7  # 1970-01-01 was a Thursday
+    weekday = (history.dates[-len(recent) :].astype("int64") + 3) % 7  # 1970-01-01 was a Thursday
     mean = float(recent.mean())
     if mean <= 0:
         return
     shares = [float(recent[weekday == place].mean()) / mean for place in range(7)]
-    words = [f"{name} {share * 100:.0f} %" for name, share in zip(_WEEKDAYS, shares, strict=True)]
-    yield "weekdays", f"{'  '.join(words[:4])}\n{'  '.join(words[4:])}"
+    words = [f"{name} {part * 100:.0f} %" for name, part in zip(_WEEKDAYS, shares, strict=True)]
+    until = history.end.astimezone(history.zone).strftime("%H:%M")
+    days = f"(24 hours up to {until}, by their middle)"
+    yield "weekdays", f"{'  '.join(words[:4])}\n{'  '.join(words[4:])}\n{days}"
 
 
 def _volatility(daily: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Iterator[_Line]:
@@ -177,7 +179,7 @@ def _volatility(daily: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Ite
     yield "varies", words
 
 
-def _times(row: Row, prospect: Prospect, standing: QuotaStanding) -> Iterator[_Line]:
+def _times(row: Row, prospect: Prospect, standing: QuotaStanding, now: datetime) -> Iterator[_Line]:
     """Yield until when it is used up with which probability; one line for all that come too late to be told."""
     odds = prospect.odds(float(standing.remaining or 0), ends_at(standing))
     behind = "later than two years" if row["period_end"] is None else "not before the reset"
@@ -186,17 +188,19 @@ def _times(row: Row, prospect: Prospect, standing: QuotaStanding) -> Iterator[_L
         if at is None:
             yield f"{level * 100:.0f} %", behind
             break
-        when = at.astimezone(standing.zone).strftime("%a %Y-%m-%d, about %H:00")
-        yield f"{level * 100:.0f} %", f"by {when}{_PURPOSES.get(level, '')}"
+        yield f"{level * 100:.0f} %", f"by {_when(at.astimezone(standing.zone), now)}{_PURPOSES.get(level, '')}"
     if row["period_end"] is not None:
         yield "before the reset", percent(odds.probability)
+
+
+def _when(at: datetime, now: datetime) -> str:
+    """Return an instant to the hour, within a few hours to the minute; what has passed is now."""
+    if at <= now:
+        return "now"
+    return at.strftime("%a %Y-%m-%d, about %H:%M" if at - now < _NEAR else "%a %Y-%m-%d, about %H:00")
 
 
 def _told(prospect: Prospect) -> Iterator[_Line]:
     yield "method", prospect.method
     own = prospect.recalibrated
-    if own is None:
-        yield "own record", "too short to adjust the interval by"
-        return
-    held = f"{own.covered_before * 100:.0f} % of {own.origins} own forecasts held within their 80 % interval"
-    yield "own record", f"{held}: its width was multiplied by {own.spread:.2f}"
+    yield "own record", "too short to adjust the interval by" if own is None else own_record(own)

@@ -1,97 +1,98 @@
-"""What a scheduled report foretells, in the form in which it is kept to be graded.
+"""What a report foretells, in the form in which it is kept to be graded: what the reader was told, and nothing else.
 
-It is made of the same outlooks as the report itself, for the same question: the probability and the dates where the
-report tells them, and the quantiles of the usage until the period's end, which it tells as the projection.
+It is made of the very objects that the report's document is made of (``Document.foretold``), so no poll comes between:
 
-Public: ``foretold``.
+- a probability where the row has one;
+- the times of the quota's end at the quantiles that the row tells as days, or tells to lie behind the period's end;
+- the quantiles of the usage until the period's end where the report projects it, which it does not for an idle meter.
+
+Public: ``quotas_foretold``, ``usage_foretold``, ``rather``.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime
 
-from collector.domain.report_schedule import ReportKind
-from collector.store.engine import Database
-from collector.store.forecasts import Foretold
-from reports.catalogue import exhaustion_outlooks
-from reports.documents.month_ahead import running_period
-from reports.forecasting.history import histories
-from reports.forecasting.prospect import TIMES, Prospect, prospect_of
-from reports.question import Question
+from collector.store.forecasts import Amounts, Foretold, Pairs
+from reports.catalogue import Outlooks
+from reports.exhaustion import TOLD, ends_at
+from reports.forecasting.prospect import Prospect
+from reports.forecasting.verdict import LEVELS
 from reports.rendering import Row
 from reports.rows import rows_of
 from reports.standing import QuotaStanding
 
-_LIFETIME = timedelta(days=30)
-"""How far the usage is kept where no period ends: near enough to be graded soon."""
 _DATED = frozenset({"exhausts", "lasts"})
+_OF_AN_INTERVAL = frozenset({"earliest", "latest"})
 
 
-def foretold(database: Database, kind: ReportKind, question: Question, period: str) -> list[Foretold]:
-    """Return what the report ``kind`` about ``period`` foretells; nothing where it shows no outlook."""
-    if kind not in {ReportKind.EXHAUSTION, ReportKind.MONTH}:
-        return []
-    found = exhaustion_outlooks(database, question)
-    rows = rows_of(found.frame, ("status", "probability"))
-    told = list(_of_quotas(zip(found.standings, rows, strict=True), found.prospects))
-    if kind is ReportKind.MONTH:
-        without = [one for one in found.standings if one.allowance is None]
-        told += _of_usage(database, without, question, period)
-    return told
+def quotas_foretold(found: Outlooks) -> Iterator[Foretold]:
+    """Yield what the report ``exhaustion`` foretells of each quota; nothing of those of which nobody can tell."""
+    for standing, row in zip(found.standings, rows_of(found.frame, TOLD), strict=True):
+        prospect = found.prospects.get(standing.row.id)
+        if isinstance(prospect, Prospect) and standing.allowance is not None and standing.used is not None:
+            kept = Foretold(
+                meter=standing.row.id,
+                seen_at=prospect.history.end,
+                until=ends_at(standing),
+                quota=standing.allowance.quota.amount,
+                used=standing.used.amount,
+                remaining=standing.remaining,
+                probability=_probability(row),
+                times=_times(standing, prospect, row),
+                amounts=() if row["projected_usage"] is None else _amounts(prospect, ends_at(standing)),
+                method=prospect.method,
+            )
+            if kept.probability is not None or kept.times or kept.amounts:
+                yield kept
 
 
-def _of_quotas(
-    standings: Iterable[tuple[QuotaStanding, Row]], prospects: Mapping[int, Prospect | str]
-) -> Iterator[Foretold]:
-    """Yield what is foretold of the meters with a quota."""
-    for standing, row in standings:
-        prospect, allowance = prospects.get(standing.row.id), standing.allowance
-        if not isinstance(prospect, Prospect) or allowance is None:
-            continue
-        until = standing.seen_at + _LIFETIME if allowance.period is None else allowance.period.end
-        kept = _kept(standing, prospect, until, dated=row["status"] in _DATED)
-        shown = row["probability"]
-        yield replace(kept, probability=shown) if kept.times and isinstance(shown, float) else kept
+def usage_foretold(meter: int, prospect: Prospect, until: datetime) -> Foretold:
+    """Return what is foretold by who tells the usage until an instant alone.
 
-
-def _of_usage(
-    database: Database, standings: Iterable[QuotaStanding], question: Question, period: str
-) -> Iterator[Foretold]:
-    """Yield what the month report foretells of the meters without a quota: the usage of the period that runs."""
-    asked = [(one, end) for one in standings if (end := _running_end(one, question, period)) is not None]
-    known = histories(database, [one.row for one, _ in asked], {one.row.id: one.zone for one, _ in asked})
-    for standing, until in asked:
-        prospect = prospect_of(known[standing.row.id], until, question.now)
-        if isinstance(prospect, Prospect):
-            yield _kept(standing, prospect, until, dated=False)
-
-
-def _running_end(standing: QuotaStanding, question: Question, period: str) -> datetime | None:
-    running = running_period(standing.agreement, period, question.now)
-    return None if running is None else running.end
-
-
-def _kept(standing: QuotaStanding, prospect: Prospect, until: datetime, *, dated: bool) -> Foretold:
-    remaining, days, curves = standing.remaining, prospect.days_until(until), prospect.curves
-    dated = dated and remaining is not None and remaining > 0
-    left = float(remaining or 0)
-    levels = curves.levels.tolist()
+    Args:
+        meter: Its row id.
+        prospect: What is to come of it.
+        until: The end of the period.
+    """
     return Foretold(
-        meter=standing.row.id,
+        meter=meter,
         seen_at=prospect.history.end,
         until=until,
-        quota=None if standing.allowance is None else standing.allowance.quota.amount,
-        used=None if standing.used is None else standing.used.amount,
-        remaining=remaining,
-        probability=round(curves.probability(left, days), 6) if dated else None,
-        times=tuple((level, _days(curves.time(left, level))) for level in TIMES) if dated else (),
-        amounts=tuple((level, round(curves.quantile(level, days), 3)) for level in levels),
+        quota=None,
+        used=None,
+        remaining=None,
+        probability=None,
+        times=(),
+        amounts=_amounts(prospect, until),
         method=prospect.method,
     )
 
 
-def _days(found: float) -> float | None:
-    return round(found, 6) if math.isfinite(found) else None
+def rather(quota: Foretold | None, usage: Foretold | None) -> Foretold | None:
+    """Return which of two forecasts of one meter is kept: that of its quota, unless only the other tells the usage."""
+    return usage if usage is not None and (quota is None or not quota.amounts) else quota
+
+
+def _probability(row: Row) -> float | None:
+    told = row["probability"]
+    return told if isinstance(told, float) and row["status"] in _DATED else None
+
+
+def _times(standing: QuotaStanding, prospect: Prospect, row: Row) -> Pairs:
+    """Return by level the days until the quota's end, None for one behind the period's end."""
+    if row["status"] not in _DATED or prospect.is_idle:
+        return ()
+    names = _OF_AN_INTERVAL if prospect.interval_only else LEVELS.keys()
+    left = float(standing.remaining or 0)
+    return tuple(
+        (level, None if row[name] is None else round(prospect.days_to(left, level), 6))
+        for name, level in LEVELS.items()
+        if name in names
+    )
+
+
+def _amounts(prospect: Prospect, until: datetime) -> Amounts:
+    days = prospect.days_until(until)
+    return tuple((level, round(prospect.curves.quantile(level, days), 3)) for level in prospect.curves.levels.tolist())

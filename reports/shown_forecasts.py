@@ -16,7 +16,7 @@ from itertools import groupby, pairwise
 
 from collector.domain.instants import instant_of, micros_of
 from collector.store.engine import Database
-from collector.store.forecasts import Foretold, KeptForecast, kept_forecasts
+from collector.store.forecasts import Foretold, KeptForecast, kept_forecasts, waiting_forecasts
 from collector.store.reading import MeterRow, edges
 from reports.forecasting.backtest_trials import Trial, place_among
 
@@ -49,21 +49,15 @@ def shown_trials(database: Database, rows: Sequence[MeterRow]) -> dict[int, Show
     The same forecast in two reports counts once. Usage that was never observed cannot be graded, so what counts as over
     is what the last good observation has seen to its end.
     """
+    seen_to = {row.id: instant_of(row.good_at) for row in rows}
     with database.read() as connection:
-        kept = kept_forecasts(connection, [row.id for row in rows])
-    by_id = {row.id: row for row in rows}
-    known: dict[int, ShownTrials] = {}
-    over: dict[int, list[Foretold]] = {}
-    for meter, each in groupby(kept, key=lambda one: one.foretold.meter):
-        told = list(_once(each))
-        seen_to = instant_of(by_id[meter].good_at)
-        over[meter] = [one for one in told if one.until <= seen_to][-_MOST:]
-        known[meter] = ShownTrials((), sum(one.until > seen_to for one in told))
+        waiting = waiting_forecasts(connection, seen_to)
+        over = {meter: list(_once(kept_forecasts(connection, meter, seen_to[meter], _MOST))) for meter in waiting}
     used = _totals(database, rows, {meter: _ends(each) for meter, each in over.items()})
     reached = _totals(database, rows, {meter: _days(each, used[meter]) for meter, each in over.items()})
     return {
-        meter: _shown(over[meter], one.open, used[meter], reached[meter]) if over[meter] else one
-        for meter, one in known.items()
+        meter: _shown(over[meter], open_, used[meter], reached[meter]) if over[meter] else ShownTrials((), open_)
+        for meter, open_ in waiting.items()
     }
 
 
@@ -81,7 +75,7 @@ def _days(told: Iterable[Foretold], totals: Mapping[int, int]) -> set[int]:
     """Return the ends of the days in which the quotas that ran out did so."""
     wanted: set[int] = set()
     for one in told:
-        if _came(one, totals):
+        if one.times and _came(one, totals):
             wanted.update(micros_of(at) for at in _steps(one))
     return wanted
 
@@ -107,7 +101,7 @@ def _used(one: Foretold, totals: Mapping[int, int], until: datetime) -> int:
 
 
 def _came(one: Foretold, totals: Mapping[int, int]) -> bool:
-    return one.remaining is not None and bool(one.times) and _used(one, totals, one.until) >= one.remaining
+    return one.remaining is not None and _used(one, totals, one.until) >= one.remaining
 
 
 def _shown(told: Sequence[Foretold], waiting: int, used: Mapping[int, int], reached: Mapping[int, int]) -> ShownTrials:
@@ -120,17 +114,16 @@ def _shown(told: Sequence[Foretold], waiting: int, used: Mapping[int, int], reac
 def _trial(one: Foretold, first: datetime, used: Mapping[int, int], reached: Mapping[int, int]) -> Trial:
     days, came = (one.until - one.seen_at) / _DAY, _came(one, used)
     levels, amounts = [level for level, _ in one.amounts], [amount for _, amount in one.amounts]
-    error = None
-    if came:
-        median = dict(one.times).get(_MIDDLE)
-        # A date that was not told for its being too far away was the period's end at least.
-        error = (days if median is None else median) - _reached(one, reached)
+    times, error = dict(one.times), None
+    if came and _MIDDLE in times:
+        # A date behind the period's end is not told; then it was told that it is that end at least.
+        error = (times[_MIDDLE] or days) - _reached(one, reached)
     return Trial(
         origin=(one.seen_at - first) / _DAY,
         days=days,
-        foretold=one.probability,
+        probability=one.probability,
         came=came,
-        place=place_among(levels, amounts, float(_used(one, used, one.until))),
+        place=place_among(levels, amounts, float(_used(one, used, one.until))) if levels else None,
         error=error,
     )
 

@@ -10,12 +10,12 @@ here grades anything.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from collector.store import schema
 from collector.store.rows import any_of, insert_new
@@ -24,6 +24,7 @@ _forecast = schema.forecast
 _LARGEST = 2**63
 
 Pairs: TypeAlias = tuple[tuple[float, float | None], ...]
+Amounts: TypeAlias = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,10 @@ class Foretold:
         seen_at: The last good observation; everything here counts from there.
         until: How far it looks: the end of the billing period, or of what was looked ahead where there is none.
         quota, used, remaining: Where the quota stood at ``seen_at``; None where none is declared.
-        probability: That ``remaining`` is used before ``until``, 0..1; None without a quota.
+        probability: That ``remaining`` is used before ``until``, 0..1; None where none was told.
         times: By level of the time, rising, the days from ``seen_at`` until ``remaining`` is used; None for later than
-            was looked ahead. Empty without a quota.
-        amounts: By level, rising, the usage from ``seen_at`` to ``until``.
+            ``until``. Only the levels that were told.
+        amounts: By level, rising, the usage from ``seen_at`` to ``until``; empty where it was not told.
         method: How it was made.
     """
 
@@ -50,7 +51,7 @@ class Foretold:
     remaining: int | None
     probability: float | None
     times: Pairs
-    amounts: tuple[tuple[float, float], ...]
+    amounts: Amounts
     method: str
 
     @property
@@ -94,14 +95,36 @@ def keep_forecasts(connection: Connection, run: tuple[str, str], now: datetime, 
     insert_new(connection, _forecast, rows)
 
 
-def kept_forecasts(connection: Connection, meters: Sequence[int]) -> list[KeptForecast]:
-    """Return every forecast that was kept of these meters, by meter and the oldest first."""
-    statement = (
-        select(_forecast)
-        .where(any_of(connection, _forecast.c.meter, list(meters)))
-        .order_by(_forecast.c.meter, _forecast.c.seen_at, _forecast.c.report, _forecast.c.period)
-    )
+def kept_forecasts(connection: Connection, meter: int, over_by: datetime, newest: int) -> list[KeptForecast]:
+    """Return the forecasts that were kept of a meter and whose time was over by then, the oldest first.
+
+    Args:
+        connection: Where to read.
+        meter: Its row id.
+        over_by: The latest end.
+        newest: How many at most; several from one instant to another count once, and all of them are returned.
+    """
+    place = func.dense_rank().over(order_by=(_forecast.c.seen_at.desc(), _forecast.c.until.desc())).label("place")
+    ranked = select(_forecast, place).where(_forecast.c.meter == meter, _forecast.c.until <= over_by).subquery()
+    each = ranked.c
+    statement = select(ranked).where(each.place <= newest).order_by(each.seen_at, each.until, each.report, each.period)
     return [_kept(row) for row in connection.execute(statement)]
+
+
+def waiting_forecasts(connection: Connection, meters: Mapping[int, datetime]) -> dict[int, int]:
+    """Return how many forecasts of each meter end later than the instant given for it; only meters that have any kept.
+
+    Several from one instant to another count once.
+    """
+    found = (
+        select(_forecast.c.meter, _forecast.c.seen_at, _forecast.c.until)
+        .where(any_of(connection, _forecast.c.meter, list(meters)))
+        .distinct()
+    )
+    waiting: dict[int, int] = {}
+    for row in connection.execute(found):
+        waiting[row.meter] = waiting.get(row.meter, 0) + (row.until > meters[row.meter])
+    return waiting
 
 
 def _kept(row: Row[Any]) -> KeptForecast:

@@ -24,6 +24,7 @@ _TITLES = {
     "last_on": "Last made",
     "origins": "Made at",
     "independent": "Worth",
+    "unknown": "Nobody could tell",
     "dated": "Dates",
     "median_error_days": "Date off by, days",
     "mean28_median_error_days": "Mean of 28 days off by, days",
@@ -37,7 +38,7 @@ _TITLES = {
     "spread": "Width now, as a factor",
 }
 _KINDS = {
-    **dict.fromkeys(("days", "origins", "forecasts", "dated", "foretold", "ran_out"), Kind.COUNT),
+    **dict.fromkeys(("days", "origins", "forecasts", "unknown", "dated", "foretold", "ran_out"), Kind.COUNT),
     **dict.fromkeys(("covered", "below", "above"), Kind.SHARE),
     **dict.fromkeys(
         ("independent", "median_error_days", "mean28_median_error_days", "brier", "mean28_brier", "spread"), Kind.NUMBER
@@ -58,13 +59,15 @@ _OVERVIEW = {
 _PLACES = {"median_error_days": 1, "mean28_median_error_days": 1, "brier": 3, "mean28_brier": 3}
 _FOOTER = (
     "Replayed: at up to 60 instants of the history the forecast was made anew from what was known until then, and held "
-    "against what came. The quotas are the account's own where one is declared; else they are set from the mean of the "
-    "last 60 days at most, 4, 8, 16 and 30 days' worth of it, 0.8, 1 and 1.25 times.",
+    "against what came. The quotas are the account's own where one is declared, as it is declared today; else they are "
+    "set from the mean of the last 60 days at most, 4, 8, 16 and 30 days' worth of it, 0.8, 1 and 1.25 times. Where "
+    "nobody could tell, because the report would have said so, neither probability nor date is graded.",
     "Date off by: the median distance of the foretold day from the one on which the quota ended, where it did. In the "
     "80 % interval: of the usage until the reset; 80 % is right, more is too wide. Brier score: the mean square of "
     "probability less outcome (0 or 1) of running out before the reset; 0 is perfect, 0.25 is a coin.",
     "Forecasts of neighbouring days share most of what came: how many independent ones they are worth is told. "
-    "What the ledger decided later about days before a forecast, such as a correction, is known to its replay.",
+    "What the ledger decided later about days before a forecast, such as a correction, is known to its replay. What "
+    "came in days that were hardly observed is not graded.",
 )
 
 
@@ -137,8 +140,12 @@ def _parts(name: str, one: MeterBacktest) -> Iterator[Section]:
 
 def _sentences(one: MeterBacktest, replay: Replay) -> Iterator[str]:
     grade = replay.grade
-    quotas = "the account's own quota" if replay.own else "quotas set from the usage of the time"
+    quotas = "the account's own quota as it is now" if replay.own else "quotas set from the usage of the time"
+    if one.note:
+        yield f"{one.note[:1].upper()}{one.note[1:]}."
     yield f"{_counted(grade)} at {grade.origins:,} instants of {one.days:,} days of history, against {quotas}."
+    if grade.unknown:
+        yield f"In {grade.unknown:,} of them nobody could tell, and the report would have said so: no date is graded."
     if grade.median_error is not None and grade.plain_error is not None:
         yield (
             f"Of {grade.dated:,} dates half were off by at most {grade.median_error:.1f} days; by the mean of 28 "
@@ -149,8 +156,9 @@ def _sentences(one: MeterBacktest, replay: Replay) -> Iterator[str]:
     own = one.recalibrated
     if own is not None and widened(own.spread):
         yield (
-            f"The account's own record makes the interval {widened(own.spread)} from now on: without that it held "
-            f"{share(own.covered_before)} of what came (worth {own.origins} independent forecasts)."
+            f"The account's own record makes the interval {widened(own.spread)} from now on. That is another measure: "
+            f"{share(own.covered_before)} of the usage of the next 3, 7, 14 and 30 days, over the last year, lay in "
+            f"the interval as it is without that ({own.forecasts:,} forecasts, worth {own.origins} independent ones)."
         )
 
 
@@ -160,7 +168,7 @@ def _counted(grade: Grade) -> str:
 
 def _charts(name: str, kind: str, trials: Sequence[Trial], grade: Grade) -> tuple[Chart, ...]:
     """Return the calibration of probabilities and of the interval; nothing where too few forecasts would be drawn."""
-    outcomes = [Outcome(one.foretold, one.came) for one in trials if one.foretold is not None]
+    outcomes = [Outcome(one.probability, one.came) for one in trials if one.probability is not None]
     found = [one.place for one in trials if one.place is not None]
     charts = []
     if len(outcomes) >= _LEAST_DRAWN:

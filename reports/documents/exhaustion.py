@@ -24,7 +24,8 @@ from reports.exhaustion import TOLD
 from reports.flag_notes import flag_sentences
 from reports.forecasting.history import RECENT_DAYS
 from reports.forecasting.prospect import Prospect
-from reports.forecasting.words import RARELY, outlook, shortly
+from reports.forecasting.words import RARELY, outlook, own_record, shortly
+from reports.foretold import quotas_foretold
 from reports.question import Question
 from reports.rendering import Row
 from reports.rows import rows_of, scaled
@@ -44,7 +45,8 @@ _FOOTER = (
     "rhythm of the week and how much they vary. The interval holds 80 % of what may come, the probability is that of "
     "running out before the billing period ends.",
     "Plan for: the day by which the quota is used up with 25 % probability; to be warned late costs more than early.",
-    "With less than a day of history nothing is foretold, with less than five an interval alone.",
+    "With less than a day of history nothing is foretold, with less than five an interval alone. Where a meter's own "
+    "record is long enough, the interval is recalibrated on it.",
 )
 
 
@@ -59,7 +61,7 @@ class _Quota:
     @property
     def foretold(self) -> Prospect | None:
         """What is to come, as far as it may be drawn: an idle meter is not foretold to stay so."""
-        if isinstance(self.prospect, Prospect) and not self.prospect.history.is_idle:
+        if isinstance(self.prospect, Prospect) and not self.prospect.is_idle:
             return self.prospect
         return None
 
@@ -85,6 +87,7 @@ def exhaustion_document(database: Database, question: Question) -> Document:
         sections=(overview, *_sections(database, question, quotas)) if rows else (),
         footer=_FOOTER if rows else (),
         empty="" if rows else NOTHING,
+        foretold=tuple(quotas_foretold(found)),
     )
 
 
@@ -132,8 +135,16 @@ def _sections(database: Database, question: Question, quotas: Sequence[_Quota]) 
         days = frames.get((one.standing.row.account, one.standing.row.name))
         chart = None if days is None else _chart(f"meter_{place}", one, days, question)
         if chart is not None:
-            said = f"{_left(one.row).capitalize()}: {outlook(one.row, _day)}."
-            yield Section(chart.name, heading(one.row), paragraphs=(said,), blocks=(chart,))
+            yield Section(chart.name, heading(one.row), paragraphs=tuple(_said(one)), blocks=(chart,))
+
+
+def _said(one: _Quota) -> Iterator[str]:
+    """Yield the outlook, and how the own record changed its interval."""
+    left = _left(one.row)
+    yield f"{left[:1].upper()}{left[1:]}: {outlook(one.row, _day)}."
+    own = None if one.foretold is None else one.foretold.recalibrated
+    if own is not None:
+        yield f"By the meter's own record {own_record(own)}."
 
 
 def _first_day(standing: QuotaStanding) -> date:
@@ -197,7 +208,7 @@ def _ahead(one: _Quota, days: pd.DataFrame, question: Question) -> Ahead:
     )
     if foretold is None:
         return common
-    marks = {} if standing.exhausted else marks_of(foretold, standing.remaining or 0, one.row)
+    marks = {} if standing.exhausted else marks_of(foretold, standing.remaining or 0, one.row, question.stood_at)
     until = _farthest(standing, marks.get("latest") or marks.get("exhausts")) if period is None else period.end
     return replace(common, fan=tuple(fan_rows(foretold, standing.used.amount, scale, until)), **marks)  # type: ignore[arg-type]  # all are instants
 

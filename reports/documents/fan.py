@@ -18,7 +18,6 @@ _QUANTILES = {"low": 0.1, "low_half": 0.25, "middle": 0.5, "high_half": 0.75, "h
 _INTERVAL = ("low", "high")
 _MARKS = {"earliest": "earliest", "warn_on": "warning", "exhausts_on": "exhausts", "latest": "latest"}
 _DAY = timedelta(days=1)
-_SECOND = timedelta(seconds=1)
 
 
 def fan_rows(prospect: Prospect, used: int, scale: int, until: datetime) -> Iterator[Row]:
@@ -44,15 +43,13 @@ def fan_rows(prospect: Prospect, used: int, scale: int, until: datetime) -> Iter
         day += _DAY
 
 
-def marks_of(prospect: Prospect, remaining: int, row: Row) -> Mapping[str, datetime]:
-    """Return when the quota is used up, by the fields of ``Ahead``, as far as the report's ``row`` tells it.
-
-    What is used up at a midnight was used up by the day before it, as in the report.
-    """
-    history = prospect.history
+def marks_of(prospect: Prospect, remaining: int, row: Row, now: datetime) -> Mapping[str, datetime]:
+    """Return when the quota is used up, by the fields of ``Ahead``, as far as the report's ``row`` tells it ``now``."""
     found: dict[str, datetime] = {}
+    passed = () if row.get("since") is None else ("warn_on", "exhausts_on")
     for name, level in LEVELS.items():
-        at = prospect.used_up_at(remaining, level) if row.get(name) is not None else None
+        told = row.get(name) is not None and name not in passed
+        at = prospect.used_up_at(remaining, level) if told else None
         if at is not None:
-            found[_MARKS[name]] = max(at - _SECOND, history.end).astimezone(history.zone)
+            found[_MARKS[name]] = prospect.told(at, now)
     return found

@@ -104,6 +104,7 @@ def _document(found: Month) -> Document:
         footer=(*(sentence(note) for note in found.notes), *_FOOTER),
         empty=empty,
         objects=[{**object_of(row, found.which), **invoiced_of(row, invoiced)} for row in found.rows],
+        foretold=tuple(one.foretold for one in found.meters if one.foretold is not None),
     )
 
 

@@ -2,11 +2,10 @@
 
     period   [ used so far ─── seen ╌╌╌ expected ╌╌╌ )        the median and the 80 % interval at its end
 
-Nothing is said where nobody can (``reports.forecasting.prospect``), and nothing of a meter that is idle for longer than
-it ever was: most such meters are used again. Then ``reason`` tells why. Of a history that is too short for a date there
-is an interval only.
+Nothing is said where nobody can (``reports.forecasting.prospect``), and nothing of a meter that is idle: most such
+meters are used again. Then ``reason`` tells why. Of a history that is too short for a date there is an interval only.
 
-Public: ``Outlook``, ``Running``, ``running_period``, ``outlook_of``.
+Public: ``Projection``, ``Running``, ``running_period``, ``outlook_of``.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class Projection:
     """A running period; quantities in units, money rounded.
 
     Attributes:
@@ -89,8 +88,8 @@ def running_period(agreement: Agreement, name: str, now: datetime) -> Period | N
 
 
 def outlook_of(
-    database: Database, row: MeterRow, agreement: Agreement, running: Running, history: History | None
-) -> Outlook | None:
+    database: Database, row: MeterRow, agreement: Agreement, running: Running, known: Prospect | History | str | None
+) -> Projection | None:
     """Return what the period that runs now comes to; None where nothing of it was observed yet.
 
     Args:
@@ -98,7 +97,8 @@ def outlook_of(
         row: The meter.
         agreement: What is agreed with its account.
         running: The period and the instant of the question.
-        history: As ``reports.forecasting.history.histories`` returns it; None for a meter without any.
+        known: What is to come of the meter, or why nobody can say, where that was asked already; else its history, None
+            without any.
     """
     period, now = running.period, running.now
     seen_at = min(instant_of(row.good_at), now)
@@ -107,7 +107,7 @@ def outlook_of(
     billing = kind_of(agreement.billing, running.name)
     (charged,) = period_charges(database, [(row, replace(agreement, billing=billing), period)])
     used = sum(day.usage for day in charged.days)
-    told = Outlook(
+    told = Projection(
         name=name_of(period, billing),
         period=period,
         seen_at=seen_at,
@@ -115,7 +115,7 @@ def outlook_of(
         amount=_rounded(charged.rating.amount, billing.currency),
         currency=billing.currency,
     )
-    prospect = _prospect(history, period, now)
+    prospect = _prospect(known, period, now)
     if isinstance(prospect, str):
         return replace(told, reason=prospect)
     low, middle, high = (round(more) for more in prospect.expected(period.end))
@@ -137,15 +137,17 @@ def outlook_of(
     )
 
 
-def _prospect(history: History | None, period: Period, now: datetime) -> Prospect | str:
+def _prospect(known: Prospect | History | str | None, period: Period, now: datetime) -> Prospect | str:
     """Return what is to come, or why nothing can be expected."""
-    prospect = prospect_of(history, period.end, now)
+    if isinstance(known, Prospect) and not known.reaches(period.end):
+        known = known.history
+    prospect = known if isinstance(known, Prospect | str) else prospect_of(known, period.end, now)
     if isinstance(prospect, str):
         return prospect
     if prospect.history.end >= period.end:
         return "it is over"
-    if prospect.history.is_idle:
-        return f"idle for {prospect.history.idle_days} days, and nobody knows for how much longer"
+    if prospect.is_idle:
+        return f"{prospect.idle}, and nobody knows for how much longer"
     return prospect
 
 

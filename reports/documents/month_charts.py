@@ -89,7 +89,7 @@ def _ahead(one: MeterMonth) -> Ahead:
     remaining = int(units(standing["remaining"]).scaleb(one.scale))
     probability = standing["probability"]
     told = replace(common, probability=probability if isinstance(probability, float) else None)
-    return replace(told, **marks_of(prospect, remaining, standing))  # type: ignore[arg-type]  # all are instants
+    return replace(told, **marks_of(prospect, remaining, standing, one.now))  # type: ignore[arg-type]  # all are instants
 
 
 def _periods(one: MeterMonth) -> list[Row]:

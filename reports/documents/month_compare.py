@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import date
 from statistics import median
 
-from reports.documents.month_ahead import Outlook
+from reports.documents.month_ahead import Projection
 from reports.documents.month_before import Earlier
 from reports.documents.month_meters import MeterMonth
 from reports.documents.month_words import (
@@ -155,7 +155,7 @@ def ahead_sentences(one: MeterMonth) -> tuple[str, ...]:
     return (*told, *_quota(one))
 
 
-def _projected(one: MeterMonth, outlook: Outlook) -> str:
+def _projected(one: MeterMonth, outlook: Projection) -> str:
     period, unit = outlook.period, one.view.unit
     name = period_words(period.start, period.end, one.zone)
     so_far = f"{counted(outlook.used, unit)}{_costing(outlook.amount, outlook.currency)}"
@@ -167,17 +167,16 @@ def _projected(one: MeterMonth, outlook: Outlook) -> str:
     return sentence(f"{text}; {so_far} of it were used until {until}")
 
 
-def _usage(one: MeterMonth, outlook: Outlook) -> str:
+def _usage(one: MeterMonth, outlook: Projection) -> str:
     """Return what is expected by the end: the median and its interval; an interval alone of a short history."""
     unit, low, high = one.view.unit, number(_round(outlook.low, one)), _round(outlook.high, one)
     if outlook.projected is None:
-        count = 0 if outlook.prospect is None else len(outlook.prospect.history)
-        learned = f"with only {count} {'day' if count == 1 else 'days'} of history"
-        return f"between {low} and {counted(high, unit)} by its end (80 %, {learned})"
+        little = "" if outlook.prospect is None else outlook.prospect.little
+        return f"between {low} and {counted(high, unit)} by its end (80 %, with {little})"
     return f"{counted(_round(outlook.projected, one), unit)} by its end (80 %: {low} to {number(high)})"
 
 
-def _amount(outlook: Outlook) -> str:
+def _amount(outlook: Projection) -> str:
     """Return what that costs; nothing without a price."""
     known = [one for one in (outlook.low_amount, outlook.high_amount) if one is not None]
     if not known:
@@ -209,7 +208,10 @@ def _quota(one: MeterMonth) -> Iterator[str]:
         yield f"Nothing was observed yet of the running period's {quota}."
         return
     left = f"{number(standing['used'])} of the {quota} are used, {number(standing['remaining'])} are left"
-    yield f"{left}; {outlook_words(standing, _day)}."
+    if standing["status"] == "unknown":
+        yield f"{left}; whether they last is not known: {standing['reason']}."
+    else:
+        yield f"{left}; {outlook_words(standing, _day)}."
 
 
 def _day(value: str) -> str:

@@ -16,9 +16,10 @@ from collector.domain.accounts import Agreement, Quota
 from collector.domain.calendar import day_of, start_of_day
 from collector.domain.periods import Period
 from collector.store.engine import Database
+from collector.store.forecasts import Foretold
 from collector.store.reading import MeterRow
-from reports.catalogue import exhaustion_dates
-from reports.documents.month_ahead import Outlook, Running, outlook_of, running_period
+from reports.catalogue import Outlooks, exhaustion_outlooks
+from reports.documents.month_ahead import Projection, Running, outlook_of, running_period
 from reports.documents.month_before import Earlier, earlier_periods
 from reports.documents.month_evidence import Evidence, SilenceKind, evidence_of
 from reports.documents.month_invoiced import Judgement, judged
@@ -29,6 +30,8 @@ from reports.documents.month_words import units
 from reports.exhaustion import TOLD
 from reports.explanations import explanations
 from reports.forecasting.history import History, histories
+from reports.forecasting.prospect import Prospect
+from reports.foretold import quotas_foretold, rather, usage_foretold
 from reports.invoices import Invoice
 from reports.month import As, MonthRow, month
 from reports.question import Question
@@ -53,6 +56,7 @@ class MeterMonth:
         outlook: Of this period where it runs, else of the one that runs now; None where nothing of it was seen.
         quota: Of each period, or for ever.
         standing: Its row of the report ``exhaustion``, for the period that runs now.
+        foretold: What ``standing`` and ``outlook`` foretell; None where nothing.
     """
 
     prefix: str
@@ -64,10 +68,11 @@ class MeterMonth:
     earlier: tuple[Earlier, ...]
     compared: int
     amounts: tuple[Decimal, Decimal | None] | None
-    outlook: Outlook | None
+    outlook: Projection | None
     quota: Quota | None
     scale: int
     standing: Row | None
+    foretold: Foretold | None
 
     @property
     def view(self) -> StatementView:
@@ -112,11 +117,12 @@ class MeterMonth:
 
 
 class _Told(NamedTuple):
-    """What was read for all meters at once: by account and meter, the histories by meter id."""
+    """What was read for all meters at once: by account and meter, what is known of what is to come by meter id."""
 
     verdicts: Mapping[tuple[str, str], Verdict]
     standings: Mapping[tuple[str, str], Row]
-    past: Mapping[int, History]
+    known: Mapping[int, Prospect | History | str]
+    foretold: Mapping[int, Foretold]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +165,12 @@ def month_of(database: Database, question: Question, text: str, which: As, invoi
     verdicts = {} if judgement is None else judgement.verdicts
     known = {(one.account, one.name): one for one in meters_asked(database, question)}
     ordered = sorted(rows, key=lambda one: (one.shown.account, _rank(one, verdicts)))
-    standings = _standings(database, question, [one.shown for one in rows])
+    outlooks = _outlooks(database, question, [one.shown for one in rows])
     zones = {known[key].id: ZoneInfo(view.timezone) for key, view in _views(rows).items() if key in known}
-    past = histories(database, [one for one in known.values() if one.id in zones], zones)
-    told_of = _Told(verdicts, standings, past)
+    foretold = _foretold(outlooks, zones)
+    past = histories(database, [one for one in known.values() if one.id in zones and one.id not in foretold], zones)
+    kept = {} if outlooks is None else {one.meter: one for one in quotas_foretold(outlooks)}
+    told_of = _Told(verdicts, _standings(outlooks), {**past, **foretold}, kept)
     found = [
         _meter(database, question, (f"m{number}", row), known, told_of)
         for number, row in enumerate(ordered, 1)
@@ -210,6 +218,7 @@ def _meter(
     compared = _compared(view, evidence, zone)
     runs = running_period(agreement, view.period, question.now) if over else period
     running = None if runs is None else Running(runs, view.period, question.now)
+    outlook = None if running is None else outlook_of(database, meter, agreement, running, told.known.get(meter.id))
     return MeterMonth(
         prefix=prefix,
         row=row,
@@ -220,11 +229,20 @@ def _meter(
         earlier=tuple(earlier_periods(database, meter, agreement, period, view.period, compared)),
         compared=compared,
         amounts=amount_bounds(view),
-        outlook=None if running is None else outlook_of(database, meter, agreement, running, told.past.get(meter.id)),
+        outlook=outlook,
         quota=agreement.terms_of(view.meter).quota,
         scale=meter.scale,
         standing=told.standings.get(key),
+        foretold=_kept(told.foretold.get(meter.id), meter, outlook),
     )
+
+
+def _kept(quota: Foretold | None, meter: MeterRow, outlook: Projection | None) -> Foretold | None:
+    """Return what a meter's part of the report foretells."""
+    prospect = None if outlook is None else outlook.prospect
+    if outlook is None or prospect is None:
+        return quota
+    return rather(quota, usage_foretold(meter.id, prospect, outlook.period.end))
 
 
 def _agreed(question: Question, view: StatementView, zone: ZoneInfo) -> Agreement:
@@ -237,12 +255,23 @@ def _compared(view: StatementView, evidence: Evidence, zone: ZoneInfo) -> int:
     return sum(1 for day in view.days if str(day["day"]) < reached.isoformat())
 
 
-def _standings(database: Database, question: Question, views: Sequence[StatementView]) -> dict[tuple[str, str], Row]:
+def _outlooks(database: Database, question: Question, views: Sequence[StatementView]) -> Outlooks | None:
     if not views:
-        return {}
-    asked = replace(question, accounts=tuple(sorted({one.account for one in views})))
-    rows = rows_of(exhaustion_dates(database, asked), TOLD)
+        return None
+    return exhaustion_outlooks(database, replace(question, accounts=tuple(sorted({one.account for one in views}))))
+
+
+def _standings(outlooks: Outlooks | None) -> dict[tuple[str, str], Row]:
+    rows = () if outlooks is None else rows_of(outlooks.frame, TOLD)
     return {(str(row["account"]), str(row["meter"])): row for row in rows if row["quota"] is not None}
+
+
+def _foretold(outlooks: Outlooks | None, zones: Mapping[int, ZoneInfo]) -> dict[int, Prospect | str]:
+    """Return by meter id what the outlooks foretell with the same midnights; it needs no second forecast."""
+    if outlooks is None:
+        return {}
+    same = (one.row.id for one in outlooks.standings if zones.get(one.row.id) == one.zone)
+    return {meter: outlooks.prospects[meter] for meter in same if meter in outlooks.prospects}
 
 
 def _requests(database: Database, months: Sequence[MeterMonth]) -> dict[str, AccountRequests]:

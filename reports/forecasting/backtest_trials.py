@@ -11,7 +11,9 @@ stretches of their mean length one after the other.
 Source: G. W. Brier, Verification of forecasts expressed in terms of probability (1950); the place of an outcome among
 the quantiles is the probability integral transform, spread over all levels that it ties with.
 
-Public: ``Trial``, ``Grade``, ``grade_of``, ``place_among``, ``share_within``.
+A forecast that says that nobody can tell has no probability; such ones are counted, and so are those of one reset.
+
+Public: ``Trial``, ``Grade``, ``grade_of``, ``place_among``, ``share_within``, ``LEAST_INDEPENDENT``.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ LOW, HIGH = 0.1, 0.9
 """The ends of the 80 % interval."""
 Place: TypeAlias = tuple[float, float]
 """From which level to which one an outcome lies among the quantiles; a tie makes them two."""
+LEAST_INDEPENDENT = 8
+"""From fewer independent forecasts nothing is judged."""
 _CLEAR = 1.64  # standard errors: by chance alone the difference is as large once in ten times
 
 
@@ -38,22 +42,24 @@ class Trial:
     Attributes:
         origin: When it was made, in days since the history's first; trials of one origin belong together.
         days: From then to the reset.
-        foretold: The probability, 0..1, of running out before the reset; None where none was told.
+        probability: That of running out before the reset, 0..1; None where none was told.
         came: Whether it did.
         place: Where the usage until the reset lay among its quantiles; None where another trial tells the same.
         error: How many days the median of the date was late, negative for early; None where it did not run out.
         plain: Whether the 28-day mean foretold that it runs out; None where it was not asked.
         plain_error: How many days the 28-day mean was late.
+        unknown: Whether it said that nobody can tell whether the quota lasts.
     """
 
     origin: float
     days: float
-    foretold: float | None
+    probability: float | None
     came: bool
     place: Place | None = None
     error: float | None = None
     plain: bool | None = None
     plain_error: float | None = None
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +69,21 @@ class Grade:
     Attributes:
         trials: How many there were, and ``origins`` from how many instants.
         independent: How many independent trials they are worth; at least 1.
-        foretold: In how many a probability was told, and ``ran_out`` in how many of these the quota ran out.
+        unknown: How many of them said that nobody can tell.
+        probabilities: In how many a probability was told, and ``ran_out`` in how many of these the quota ran out.
         dated: How many of the errors there are.
-        median_error, plain_error: Median absolute error of the date; of the 28-day mean.
+        median_error, plain_error: Median absolute error of the date; of the 28-day mean, of the same quotas.
         covered, below, above: Which share of the usage until the reset lay in the 80 % interval, under and over it.
-        brier, plain_brier: Of running out before the reset; of the 28-day mean.
-        better: ``forecast``, ``mean28`` or ``neither`` by their Brier scores; None without both.
+        brier, plain_brier: Of running out before the reset; of the 28-day mean, for the same quotas.
+        better: ``forecast``, ``mean28`` or ``neither`` by their Brier scores; the last one also where fewer than 8
+            independent trials compare them; None without both.
     """
 
     trials: int
     origins: int
     independent: float
-    foretold: int
+    unknown: int
+    probabilities: int
     ran_out: int
     dated: int
     median_error: float | None
@@ -125,27 +134,32 @@ def grade_of(trials: Sequence[Trial], span: float) -> Grade:
     """
     places = [one.place for one in trials if one.place is not None]
     errors = [abs(one.error) for one in trials if one.error is not None]
-    plain_errors = [abs(one.plain_error) for one in trials if one.plain_error is not None]
-    told = [(one.foretold, one.came) for one in trials if one.foretold is not None]
-    origins = len({one.origin for one in trials})
-    resets = len({round(one.origin + one.days, 2) for one in trials})
-    independent = max(1.0, min(float(origins), float(resets), span / fmean(one.days for one in trials)))
+    plain_errors = [abs(one.plain_error) for one in trials if one.error is not None and one.plain_error is not None]
+    told = [one for one in trials if one.probability is not None]
     return Grade(
         trials=len(trials),
-        origins=origins,
-        independent=independent,
-        foretold=len(told),
-        ran_out=sum(came for _, came in told),
+        origins=len({one.origin for one in trials}),
+        independent=_independent(trials, span),
+        unknown=sum(one.unknown for one in trials),
+        probabilities=len(told),
+        ran_out=sum(one.came for one in told),
         dated=len(errors),
         median_error=median(errors) if errors else None,
         plain_error=median(plain_errors) if plain_errors else None,
         covered=_mean(share_within(one, LOW, HIGH) for one in places),
         below=_mean(share_within(one, 0.0, LOW) for one in places),
         above=_mean(share_within(one, HIGH, 1.0) for one in places),
-        brier=_mean((probability - came) ** 2 for probability, came in told),
-        plain_brier=_mean(float(one.plain != one.came) for one in trials if one.plain is not None),
-        better=_better(trials, independent),
+        brier=_mean((one.probability - one.came) ** 2 for one in told if one.probability is not None),
+        plain_brier=_mean(float(one.plain != one.came) for one in told if one.plain is not None),
+        better=_better([one for one in told if one.plain is not None], span),
     )
+
+
+def _independent(trials: Sequence[Trial], span: float) -> float:
+    """Return how many independent trials these are worth; at least 1."""
+    origins = len({one.origin for one in trials})
+    resets = len({round(one.origin + one.days, 2) for one in trials})
+    return max(1.0, min(float(origins), float(resets), span / fmean(one.days for one in trials)))
 
 
 def _mean(values: Iterable[float]) -> float | None:
@@ -153,15 +167,17 @@ def _mean(values: Iterable[float]) -> float | None:
     return fmean(found) if found else None
 
 
-def _better(trials: Sequence[Trial], independent: float) -> str | None:
-    """Return whose Brier score is clearly better, given how many independent trials there are."""
+def _better(trials: Sequence[Trial], span: float) -> str | None:
+    """Return whose Brier score is clearly better in trials that have both, given how many independent ones they are."""
+    if not trials:
+        return None
+    independent = _independent(trials, span)
+    if independent < LEAST_INDEPENDENT:
+        return "neither"
     by_origin: dict[float, list[float]] = {}
     for one in trials:
-        if one.plain is not None and one.foretold is not None:
-            won = float(one.plain != one.came) - (one.foretold - one.came) ** 2
-            by_origin.setdefault(one.origin, []).append(won)
-    if not by_origin:
-        return None
+        won = float(one.plain != one.came) - ((one.probability or 0.0) - one.came) ** 2
+        by_origin.setdefault(one.origin, []).append(won)
     gains = [fmean(each) for each in by_origin.values()]
     mean = fmean(gains)
     deviation = math.sqrt(fmean((one - mean) ** 2 for one in gains))

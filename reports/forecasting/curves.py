@@ -44,6 +44,7 @@ LEVELS: tuple[float, ...] = coefficients.LEVELS
 _FAR = 60.0  # days; no series was fitted farther, so nothing grows on beyond
 NARROWEST, WIDEST = -4.0, 1.5  # of log sigma; real series stay inside
 _FARTHEST = 30.0  # of the exponent: a factor of 10¹³
+_LARGEST = 1e250  # of a day's usage, beyond any meter; so that no sum and no product overflows
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,10 @@ class Curves:
             return 1.0
         amounts = self._within(days)
         reaching = int(np.searchsorted(amounts, amount, side="left"))  # the lowest curve that reaches it
-        if reaching in {0, len(amounts)}:
-            return 0.0 if reaching else 1.0
+        if reaching == len(amounts):
+            return 0.0
+        if reaching == 0:
+            return 1.0 if amount < amounts[0] else 1.0 - float(self.levels[0])
         low, high = float(amounts[reaching - 1]), float(amounts[reaching])
         below, above = float(self.levels[reaching - 1]), float(self.levels[reaching])
         return 1.0 - below - (amount - low) / (high - low) * (above - below)
@@ -170,15 +173,23 @@ def quantile_curves(
         The curves; all 0 for a history without any usage, which says nothing of when usage begins again.
 
     Raises:
-        ValueError: If there is no day, the lengths differ, or the horizon is under one day.
+        ValueError: If there is no day, the shapes differ, a number is not finite or beyond 1e250, a weight is not
+            positive, or the horizon is under one day.
     """
-    amounts = np.maximum(np.asarray(daily, dtype="float64"), 0.0)
-    sure = np.ones(len(amounts)) if weights is None else np.asarray(weights, dtype="float64")
-    if not len(amounts) == len(dates) == len(sure) or not len(amounts):
-        raise ValueError(f"a history of {len(amounts)} days has {len(dates)} dates and {len(sure)} weights")
+    amounts = np.asarray(daily, dtype="float64")
+    sure = np.ones(amounts.shape) if weights is None else np.asarray(weights, dtype="float64")
+    if not amounts.shape == np.shape(dates) == sure.shape or amounts.ndim != 1 or not len(amounts):
+        raise ValueError(
+            f"a history of shape {amounts.shape} has dates of {np.shape(dates)} and weights of {sure.shape}: "
+            "it needs a day at least, and one of each for every day"
+        )
+    if not (np.abs(amounts) <= _LARGEST).all():
+        raise ValueError(f"a day's usage is a number between ±{_LARGEST:g}, not infinite or missing")
+    if not ((sure > 0) & np.isfinite(sure)).all():
+        raise ValueError("a day's weight is a positive number")
     if horizon < 1:
         raise ValueError(f"a forecast is for 1 day or more, not for {horizon}")
-    return curves_of(features_of(amounts, sure), horizon, spread=spread)
+    return curves_of(features_of(np.maximum(amounts, 0.0), sure), horizon, spread=spread)
 
 
 def curves_of(features: Features, horizon: int, *, spread: float = 1.0, filled: Coefficients = FITTED) -> Curves:
@@ -214,6 +225,9 @@ def forecast(daily_values: Floats, dates: Dates, horizon: int) -> dict[str, Floa
 
     Returns:
         ``levels``: (k,) float64, rising; ``cum``: (k, horizon) float64, usage of the next 1…horizon days.
+
+    Raises:
+        ValueError: As `quantile_curves` does.
     """
     curves = quantile_curves(daily_values, dates, horizon)
     return {"levels": curves.levels, "cum": curves.cumulative}

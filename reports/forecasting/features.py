@@ -1,7 +1,8 @@
 """What a history of daily usage tells of the days to come, as the numbers that the quantile curves are made of.
 
 Everything is a ratio, so the unit never matters. Everything is shrunk towards what is usual, so one day of history is
-enough. And a day that is known only within bounds counts only as much as its weight says.
+enough. And a day that is known only within bounds counts only as much as its weight says in how even the days are, and
+in how much history there is. It counts fully in every mean, for what a gap used is known in sum.
 
     oldest ──────── 90 ──── 56 ──── 28 ────── 7 ── 3 ─ 1 ┤ the days to come
                             │       └ the level: their mean
@@ -30,7 +31,6 @@ MOST_DAYS = 90  # what the coefficients were fitted on; more history made real f
 LEVEL_DAYS = 28
 EVEN_DAYS = 56  # over which the evenness of the days is measured
 BACKTEST_DAYS = 14
-BACKTESTS = 26
 
 TREND = ("day", "three days", "week", "quarter", "skew", "lasting day", "lasting three days", "lasting week")
 """What moves the median, in the order of `Features.trend`.
@@ -41,14 +41,14 @@ correlation of one day with the next, for where usage comes in spells its last d
 
 WIDTH = (
     "three days", "quarter", "skew", "weeks", "unevenness", "unevenness beside the rhythm", "steps", "length",
-    "own errors", "idle days", "large days",
+    "under a week", "own errors", "idle days", "large days",
 )  # fmt: skip
 """What makes the curves wide or narrow, in the order of `Features.width`.
 
 The first two are sizes of the log-ratios above, the third is the same skew. Then, as logarithms but for the idle days'
 share: the mean change from week to week, the coefficient of variation of the days without and with the weekday's factor
-taken off, the mean change from day to day, the number of days against 28, the error that the mean of 28 days had here
-over 14 days, the share of idle days, and the largest tenth of the days against the mean.
+taken off, the mean change from day to day, the number of days against 28 and what they lack to a week, the error that
+the mean of 28 days had here over 14 days, the share of idle days, and the largest tenth of the days against the mean.
 """
 
 
@@ -79,17 +79,18 @@ def features_of(daily: Floats, weights: Floats) -> Features:
         weights: (n,) float64 in (0, 1], how much each day is known of itself.
     """
     weights = weights[-MOST_DAYS:]
-    mean = _mean(daily[-MOST_DAYS:], weights)
-    if not mean > 0:
+    mean = float(daily[-MOST_DAYS:].mean())
+    if mean < np.finfo("float64").tiny:  # nothing, or so little that a ratio of it has no digits left
         return Features(0.0, 0.0, np.ones(7), np.zeros(len(TREND)), np.zeros(len(WIDTH)))
     days = daily[-MOST_DAYS:] / mean
-    level = _shrunk(days[-LEVEL_DAYS:], weights[-LEVEL_DAYS:], usual=1.0, pseudo=1.0)
+    level = _shrunk(days[-LEVEL_DAYS:], usual=1.0, pseudo=1.0)
     rhythm = rhythm_of(days, weights, FLOOR)
     recent = days[-EVEN_DAYS:], weights[-EVEN_DAYS:]
     steady = recent[0] / np.resize(rhythm[::-1], len(recent[0]))[::-1]
     steps, lasting = _steps(steady, recent[1])
-    ratios = _ratios(days, weights, level)
-    skew = _ratio(_mean(*recent), _median(*recent))
+    ratios = _ratios(days, level)
+    skew = _ratio(float(recent[0].mean()), _median(*recent))
+    known = float(weights.sum())
     width = (
         abs(ratios[1]),
         abs(ratios[3]),
@@ -98,8 +99,9 @@ def features_of(daily: Floats, weights: Floats) -> Features:
         _unevenness(*recent, usual=0.5),
         _unevenness(steady, recent[1], usual=0.3),
         steps,
-        float(np.log(weights.sum() / LEVEL_DAYS)),
-        _own_errors(days, weights),
+        float(np.log(known / LEVEL_DAYS)),
+        float(np.log(7 / min(known, 7.0))),
+        _own_errors(days),
         _mean((recent[0] <= 0).astype("float64"), recent[1]),
         _large_days(*recent),
     )
@@ -111,19 +113,19 @@ def _mean(days: Floats, weights: Floats) -> float:
     return float(days @ weights / weights.sum())
 
 
-def _shrunk(days: Floats, weights: Floats, usual: float, pseudo: float) -> float:
+def _shrunk(days: Floats, usual: float, pseudo: float) -> float:
     """Return the mean as if ``pseudo`` more days of the ``usual`` had been seen."""
-    return float((days @ weights + pseudo * usual) / (weights.sum() + pseudo))
+    return float((days.sum() + pseudo * usual) / (len(days) + pseudo))
 
 
 def _ratio(above: float, below: float) -> float:
     return float(np.log((above + FLOOR) / (below + FLOOR)))
 
 
-def _ratios(days: Floats, weights: Floats, level: float) -> tuple[float, ...]:
+def _ratios(days: Floats, level: float) -> tuple[float, ...]:
     """Return the log-ratios to the level of the last 1, 3, 7 and 90 days' means; a single day is shrunk twice."""
     spans = ((1, 2.0), (3, 1.0), (7, 1.0), (90, 1.0))
-    return tuple(_ratio(_shrunk(days[-span:], weights[-span:], level, pseudo), level) for span, pseudo in spans)
+    return tuple(_ratio(_shrunk(days[-span:], level, pseudo), level) for span, pseudo in spans)
 
 
 def _median(days: Floats, weights: Floats) -> float:
@@ -161,18 +163,16 @@ def _unevenness(days: Floats, weights: Floats, usual: float) -> float:
     return float(np.log((known * variation + 2 * usual) / (known + 2) + 0.02))
 
 
-def _own_errors(days: Floats, weights: Floats) -> float:
+def _own_errors(days: Floats) -> float:
     """Return the log of the mean error of the mean of 28 days over the next 14, in logarithms, forecast every week."""
-    used = np.concatenate([[0.0], np.cumsum(days * weights)])
-    known = np.concatenate([[0.0], np.cumsum(weights)])
-    ends = np.arange(len(days) - BACKTEST_DAYS, 0, -7)[:BACKTESTS]
+    used = np.concatenate([[0.0], np.cumsum(days)])
+    ends = np.arange(len(days) - BACKTEST_DAYS, 0, -7)
     ends = ends[ends >= min(7, max(1, len(days) - BACKTEST_DAYS))]
-    starts, seen = np.maximum(ends - LEVEL_DAYS, 0), ends + BACKTEST_DAYS
-    forecast = (used[ends] - used[starts]) / (known[ends] - known[starts])
-    actual = (used[seen] - used[ends]) / (known[seen] - known[ends])
+    starts = np.maximum(ends - LEVEL_DAYS, 0)
+    forecast = (used[ends] - used[starts]) / (ends - starts)
+    actual = (used[ends + BACKTEST_DAYS] - used[ends]) / BACKTEST_DAYS
     errors = np.abs(np.log((np.maximum(actual, 0) + FLOOR) / (np.maximum(forecast, 0) + FLOOR)))
-    sure = (known[seen] - known[ends]) / BACKTEST_DAYS
-    return float(np.log((errors @ sure + 0.2) / (sure.sum() + 1)))
+    return float(np.log((errors.sum() + 0.2) / (len(errors) + 1)))
 
 
 def _large_days(days: Floats, weights: Floats) -> float:

@@ -8,7 +8,7 @@ whole. Usage is the ledger's: it goes on over a reset, and over a gap it is inte
 known to be any, is left out and said: the steps of corrections and of unconfirmed spikes. A day that was not observed
 itself, such as one inside a gap, weighs less.
 
-Public: ``History``, ``histories``, ``LEAST_IDLE``, ``LEAST_WEIGHT``, ``MOST_DAYS``, ``RECENT_DAYS``.
+Public: ``History``, ``histories``, ``LEAST_IDLE``, ``LEAST_WEIGHT``, ``RECENT_DAYS``, ``RECORD_DAYS``.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from collector.store.reading import MeterRow, edges, in_force
 from collector.store.spikes import Spike, open_spikes
 from reports.rows import scaled
 
-MOST_DAYS = 364
-"""How far back a forecast learns: 52 weeks, so that every weekday counts as often as the others."""
+RECORD_DAYS = 364
+"""How far back a meter's own record reaches, by which the interval is recalibrated; the curves look at less of it."""
 LEAST_WEIGHT = 0.05
 """What a day weighs of which nothing is known but that it lies in a gap."""
 
@@ -62,7 +62,7 @@ class History:
 
     Attributes:
         daily: (n,) float64, n at least 1, never negative.
-        dates: (n,) datetime64[D], the local date on which each of the days begins.
+        dates: (n,) datetime64[D], the local date of each day's middle, which no change of the clocks moves to another.
         weights: (n,) float64 in (0, 1]: how much of the day is known of itself; 1 where it was observed.
         end: Where the last day ends: when the newest good value was confirmed.
         zone: Whose midnights make the dates.
@@ -95,11 +95,11 @@ class History:
 
     @property
     def is_idle(self) -> bool:
-        """True where the idle days at its end are a week or more, and more than it ever had in a row before."""
+        """True where the idle days at its end are a week or more, and more than any between two days of usage."""
         if self.idle_days < LEAST_IDLE:
             return False
         used = np.flatnonzero(self.daily)
-        return not len(used) or self.idle_days > int(np.diff(used, prepend=-1).max()) - 1
+        return self.idle_days > int(np.diff(used).max(initial=1)) - 1
 
     def until(self, count: int) -> History:
         """Return the first ``count`` days of it, as the history was then.
@@ -120,7 +120,7 @@ class History:
 
 
 def histories(
-    database: Database, rows: Sequence[MeterRow], zones: Mapping[int, ZoneInfo], *, most_days: int = MOST_DAYS
+    database: Database, rows: Sequence[MeterRow], zones: Mapping[int, ZoneInfo], *, most_days: int = RECORD_DAYS
 ) -> dict[int, History]:
     """Return the history of each meter, with one look-up for all of them.
 
@@ -197,7 +197,8 @@ def _history(
         doubted[place] += (end - start) / max(bounds[place + 1] - bounds[place], 1)
     if parts:
         daily, weights = _without(daily - taken, weights, np.minimum(doubted, 1.0))
-    dates = np.array([day_of(instant_of(at), zone) for at in bounds[:-1]], dtype="datetime64[D]")
+    middles = ((start + end) // 2 for start, end in pairwise(bounds))
+    dates = np.array([day_of(instant_of(at), zone) for at in middles], dtype="datetime64[D]")
     left_out = [step for step in steps if step.at > bounds[0]]
     return History(
         daily=np.maximum(daily, 0.0),

@@ -13,22 +13,22 @@ that comes need not be like that which went.
 
 Source: the distances are the scores of conformalised quantile regression, as a ratio instead of a difference (Romano,
 Patterson, Candès: Conformalized Quantile Regression, 2019). The constants were chosen on the series that the
-coefficients were fitted on, see ``docs/forecasting.md``. It costs at most 12 forecasts, about 3 ms.
+coefficients were fitted on, see ``docs/forecasting.md``. It costs what at most 12 forecasts of three curves cost: 3 ms.
 
-Public: ``Recalibration``, ``recalibration_of``, ``LEAST_ORIGINS``.
+Public: ``Recalibration``, ``recalibration_of``, ``widened``, ``HORIZONS``, ``KNOWN``, ``LEAST_ORIGINS``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from reports.forecasting.curves import Curves, quantile_curves
-from reports.forecasting.features import FLOOR
-from reports.forecasting.history import MOST_DAYS, History
+from reports.forecasting.curves import FITTED, LEVELS, curves_of
+from reports.forecasting.features import FLOOR, features_of
+from reports.forecasting.history import RECORD_DAYS, History
 
 HORIZONS = (3, 7, 14, 30)
 LEAST_ORIGINS = 12
@@ -38,7 +38,10 @@ _MOST = 12  # origins; more of them overlap and told no more
 _PRIOR = 12.0  # how many independent origins the factor 1 is worth
 _LEAST, _LARGEST = 0.6, 2.0
 _INSIDE = 0.8
-_KNOWN = 0.5  # how much of a stretch must have been observed to judge by it
+KNOWN = 0.5
+"""How much must have been observed: of what came, to judge by it; of the day before it, to know what was known then."""
+_THREE = [LEVELS.index(level) for level in (0.1, 0.5, 0.9)]
+_CURVES = replace(FITTED, levels=FITTED.levels[_THREE], shape=FITTED.shape[_THREE])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +52,18 @@ class Recalibration:
         spread: What the width is multiplied by.
         origins: How many independent origins of the own record it rests on.
         covered_before: Which share of what followed lay inside the 80 % interval without it, 0..1.
+        forecasts: Of how many own forecasts that share is; they overlap.
     """
 
     spread: float
     origins: int
     covered_before: float
+    forecasts: int
 
 
 def recalibration_of(history: History) -> Recalibration | None:
     """Return how much the width is to be scaled by this record; None where the record is too short to say."""
-    days = min(len(history), MOST_DAYS)
+    days = min(len(history), RECORD_DAYS)
     independent = (days - _FIRST) / _MEAN_HORIZON
     if independent < LEAST_ORIGINS:
         return None
@@ -75,6 +80,7 @@ def recalibration_of(history: History) -> Recalibration | None:
         spread=min(max(spread, _LEAST), _LARGEST),
         origins=int(independent),
         covered_before=float(np.mean(distances <= 1.0)),
+        forecasts=len(distances),
     )
 
 
@@ -86,26 +92,34 @@ def _origins(days: int) -> list[int]:
 
 def _distances(history: History, skipped: int) -> Iterator[float]:
     """Yield, for each origin and horizon, how far what followed lay from the median, in halves of the 80 % interval."""
-    daily, dates, weights = history.daily[skipped:], history.dates[skipped:], history.weights[skipped:]
+    daily, weights = history.daily[skipped:], history.weights[skipped:]
     total = np.concatenate(([0.0], daily.cumsum()))
     for origin in _origins(len(daily)):
-        curves = quantile_curves(daily[:origin], dates[:origin], max(HORIZONS), weights=weights[:origin])
-        slack = FLOOR * float(daily[:origin].mean())
+        if weights[origin - 1] < KNOWN:  # inside a gap: how much was used before it was learned only after it
+            continue
+        features = features_of(daily[:origin], weights[:origin])
+        curves = curves_of(features, max(HORIZONS), filled=_CURVES).cumulative
         for days in HORIZONS:
-            if float(weights[origin : origin + days].mean()) < _KNOWN:
+            if float(weights[origin : origin + days].mean()) < KNOWN:
                 continue
-            distance = _distance(curves, days, max(0.0, float(total[origin + days] - total[origin])), slack * days)
+            used, slack = max(0.0, float(total[origin + days] - total[origin])), FLOOR * features.mean * days
+            distance = _distance(curves[:, days - 1].tolist(), used, slack)
             if distance is not None:
                 yield distance
 
 
-def _distance(curves: Curves, days: int, used: float, slack: float) -> float | None:
+def _distance(quantiles: Sequence[float], used: float, slack: float) -> float | None:
     """Return the distance as a ratio of logarithms, because the curves are wide in these.
 
-    ``slack`` is added to both sides as the curves have it, so that stretches without usage have a logarithm. None where
-    nothing was used before, or the curves have no width.
+    Args:
+        quantiles: Of the usage, at 10 %, 50 % and 90 %.
+        used: What came.
+        slack: Added to both sides as the curves have it, so that stretches without usage have a logarithm.
+
+    Returns:
+        None where nothing was used before, or the curves have no width.
     """
-    low, middle, high = (curves.quantile(level, days) + slack for level in (0.1, 0.5, 0.9))
+    low, middle, high = (one + slack for one in quantiles)
     if slack <= 0 or not low < middle < high:
         return None
     away = math.log((used + slack) / middle)
@@ -120,4 +134,4 @@ def widened(spread: float) -> str:
     return f"{percent} % {'wider' if spread > 1 else 'narrower'}"
 
 
-__all__ = ["HORIZONS", "LEAST_ORIGINS", "Recalibration", "recalibration_of", "widened"]
+__all__ = ["HORIZONS", "KNOWN", "LEAST_ORIGINS", "Recalibration", "recalibration_of", "widened"]

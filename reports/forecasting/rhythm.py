@@ -14,7 +14,7 @@ _Floats: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[np.float64]]"
 
 __all__ = ["rhythm_of"]
 
-WEEKS = 13
+WEEKS = 12
 KEPT = 0.85  # what the ratio of a week counts against that of the week after
 LEAST = 0.02  # no day of the week is held for quite idle
 

@@ -4,11 +4,11 @@
     used up at           earliest  warn_on   exhausts_on    latest        a quantile behind the end is not told
 
 The rules: one to four days of history give an interval and no day. An interval that ends ten times as far away as it
-begins, and more than three days away, is no answer. A meter that is idle for longer than it ever was is not foretold to
-stay so (of 14 idle days 91 % were followed by usage within 30 on real series): its quota lasts only where it would at
-the former pace.
+begins, and more than three days away, is no answer. A meter that is idle for longer than it ever was, or was not used
+at all, is not foretold to stay so (of 14 idle days 91 % were followed by usage within 30 on real series): its quota
+lasts only where it would at the former pace.
 
-Public: ``Stake``, ``Verdict``, ``verdict``.
+Public: ``Foresight``, ``Stake``, ``verdict``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from datetime import datetime, timedelta
 
 from reports.forecasting.history import History
 from reports.forecasting.prospect import MOST_AHEAD, Odds, Prospect
-from reports.forecasting.words import IDLE, RARELY, hours_ahead
+from reports.forecasting.words import RARELY, SURELY, UNSEEN, hours_ahead, percent
 
 LEVELS: Mapping[str, float] = {"earliest": 0.1, "warn_on": 0.25, "exhausts_on": 0.5, "latest": 0.9}
 """The quantiles of the time that are told; being late costs more than being early, so the warning is an early one."""
 
 _DAY = timedelta(days=1)
+_STALE = timedelta(days=1)
 _SOON = timedelta(days=3)
 _WIDEST = 10
 _EVEN = 0.5
@@ -46,14 +47,15 @@ class Stake:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Foresight:
     """The answer.
 
     Attributes:
         status: ``exhausts``, ``lasts`` or ``unknown``.
         probability: That of running out before the end, 0..1; None without an end, and where it is unknown.
         at: By name of ``LEVELS`` when it is used up, as far as that is told; empty where it is unknown.
-        soon: The same in words, in hours, where it is less than three days away.
+        soon: The same in words, in hours, where it is, or may be, less than three days away.
+        since: The middle, where it has passed since a value that is more than a day old; then ``soon`` is None.
         reason: What must be known to judge it; None where nothing must.
     """
 
@@ -61,38 +63,39 @@ class Verdict:
     probability: float | None = None
     at: Mapping[str, datetime] = field(default_factory=dict)
     soon: str | None = None
+    since: datetime | None = None
     reason: str | None = None
 
 
-def verdict(prospect: Prospect, stake: Stake, now: datetime) -> Verdict:
+def verdict(prospect: Prospect, stake: Stake, now: datetime) -> Foresight:
     """Return what ``prospect`` says of ``stake``, asked at ``now``."""
     end = prospect.history.end + MOST_AHEAD * _DAY if stake.end is None else stake.end
-    if prospect.history.is_idle:
+    if prospect.is_idle:
         return _idle(prospect, stake, end)
     odds = prospect.odds(stake.remaining, end)
-    if odds.probability < _EVEN and stake.unseen_days:
-        before = stake.unseen_days * prospect.per_day
-        if prospect.odds(stake.remaining - before, end).probability >= _EVEN:
-            return Verdict("unknown", reason="whether it lasts depends on what was used earlier in the period")
+    before = stake.unseen_days * prospect.per_day
+    heavier = prospect.odds(stake.remaining - before, end).probability
+    if odds.probability < _EVEN <= heavier or odds.probability <= RARELY < heavier:
+        return Foresight("unknown", reason=UNSEEN)
     too_wide = _too_wide(prospect.history, odds, end)
     if too_wide:
-        return Verdict("unknown", reason=too_wide)
+        return Foresight("unknown", reason=too_wide + _nearly_sure(stake, odds))
     return _told(prospect, stake, odds, now)
 
 
-def _idle(prospect: Prospect, stake: Stake, end: datetime) -> Verdict:
+def _idle(prospect: Prospect, stake: Stake, end: datetime) -> Foresight:
     """Return what can be said of a meter that is idle: most are used again, so never "never"."""
-    said, former = f"{IDLE} {prospect.history.idle_days} days", prospect.at_former_pace()
+    said, former = prospect.idle, prospect.at_former_pace()
     if former is None:
-        return Verdict("unknown", reason=f"{said}: there is no former pace to judge by")
+        return Foresight("unknown", reason=f"{said}: there is no former pace to judge by")
     remaining = stake.remaining - stake.unseen_days * former.per_day
     probability = max(prospect.odds(stake.remaining, end).probability, former.odds(remaining, end).probability)
     if probability > RARELY:
         until = "two years" if stake.end is None else "until the reset"
-        return Verdict("unknown", reason=f"{said}; at the former pace it might not last {until}")
+        return Foresight("unknown", reason=f"{said}; at the former pace it might not last {until}")
     lasts = "longer than two years" if stake.end is None else "not before the reset"
-    known = None if stake.end is None else round(probability, 6)
-    return Verdict("lasts", known, reason=f"{said}; {lasts} even at the former pace")
+    known = None if stake.end is None else _open(prospect, probability)
+    return Foresight("lasts", known, reason=f"{said}; {lasts} even at the former pace")
 
 
 def _too_wide(history: History, odds: Odds, end: datetime) -> str | None:
@@ -105,40 +108,51 @@ def _too_wide(history: History, odds: Odds, end: datetime) -> str | None:
     return f"too uncertain: used up in {_ahead(first)} or in {_ahead(last)}, both are possible"
 
 
+def _nearly_sure(stake: Stake, odds: Odds) -> str:
+    """Return what is known all the same of a time that is too uncertain."""
+    if stake.end is None or odds.probability < SURELY:
+        return ""
+    return f"; almost surely before the reset ({percent(odds.probability)})"
+
+
+def _open(prospect: Prospect, probability: float) -> float:
+    """Return a probability as it is told: never beyond the outermost curves, for nothing that is open is certain."""
+    least, most = float(prospect.curves.levels[0]), float(prospect.curves.levels[-1])
+    return round(min(max(probability, least), most), 6)
+
+
 def _ahead(length: timedelta) -> str:
     days = length / _DAY
     return f"{days:.0f} days" if days >= 2 else f"{length / timedelta(hours=1):.0f} hours"
 
 
-def _told(prospect: Prospect, stake: Stake, odds: Odds, now: datetime) -> Verdict:
+def _told(prospect: Prospect, stake: Stake, odds: Odds, now: datetime) -> Foresight:
     """Return status, times and probability of a forecast that is an answer."""
     at = {name: odds.at[level] for name, level in LEVELS.items() if level in odds.at}
     reasons = []
     if prospect.interval_only:
         told = ": an interval, no date" if odds.probability > RARELY else ""
-        reasons.append(f"{_little(prospect.history)}{told}")
+        reasons.append(f"{prospect.little}{told}")
         at = {name: one for name, one in at.items() if name in {"earliest", "latest"}}
     exhausts = odds.probability >= _EVEN
+    since = at.get("exhausts_on") if now - prospect.history.end > _STALE else None
+    since = None if since is None or since > now else since
     if stake.end is None and not exhausts:
         reasons.append("longer than two years at this pace")
-    return Verdict(
+    return Foresight(
         status="exhausts" if exhausts else "lasts",
-        probability=None if stake.end is None else round(odds.probability, 6),
+        probability=None if stake.end is None else _open(prospect, odds.probability),
         at=at,
-        soon=_soon(at, now),
+        soon=_soon(at, now) if since is None else None,
+        since=since,
         reason="; ".join(reasons) or None,
     )
 
 
-def _little(history: History) -> str:
-    count, known = len(history), round(history.known_days)
-    if known < count:
-        return f"only about {known} of {count} days observed"
-    return f"only {count} {'day' if count == 1 else 'days'} of history"
-
-
 def _soon(at: Mapping[str, datetime], now: datetime) -> str | None:
-    median, latest = at.get("exhausts_on"), at.get("latest")
-    if median is None or median - now >= _SOON:
+    """Return the middle and the interval in hours, or the interval where the middle is not told."""
+    ahead = {name: one - now for name, one in at.items()}
+    first = ahead.get("exhausts_on", ahead.get("earliest"))
+    if first is None or first >= _SOON:
         return None
-    return hours_ahead(at["earliest"] - now, median - now, None if latest is None else latest - now)
+    return hours_ahead(ahead["earliest"], ahead.get("exhausts_on"), ahead.get("latest"))

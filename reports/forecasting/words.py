@@ -7,7 +7,8 @@ than three days to go hours are told instead of days.
 The words are made from a row of ``reports.exhaustion`` with the columns ``TOLD``; from the contract's columns alone
 they are the same but for the reset's date, the hours and the day to plan for.
 
-Public: ``outlook``, ``shortly``, ``percent``, ``hours_ahead``, ``length``, and the limits ``RARELY``, ``SURELY``.
+Public: ``outlook``, ``shortly``, ``percent``, ``hours_ahead``, ``length``, ``counted_days``, ``own_record``, the
+reasons ``IDLE``, ``UNSEEN``, and the limits ``RARELY``, ``SURELY``.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TypeAlias
 
+from reports.forecasting.recalibration import Recalibration, widened
 from reports.rendering import Cell, Row
 
 IDLE = "idle for"
 """How the reason of a meter begins that is not used: it says all there is to say."""
+UNSEEN = "it depends on what was used earlier in this billing period, before the history begins"
+"""Why nobody knows whether a quota lasts of whose time a part lies before the history."""
 RARELY, SURELY = 0.1, 0.9
 """Up to which probability a quota is said to last, and from which on to run out."""
 
 _SURE = {"exhausted": "used up", "unknown": "unknown"}
 _LEAST, _MOST = 0.05, 0.95
-_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
+_DAY, _HOUR, _SOON = timedelta(days=1), timedelta(hours=1), timedelta(days=3)
 _Day: TypeAlias = Callable[[str], str]
 """Writes an ISO date as it is to be read."""
 
@@ -48,16 +52,21 @@ def shortly(row: Row, day: _Day = str) -> str:
     if row["quota"] is None:
         return "no quota"
     probability = row["probability"]
+    if row.get("since") is not None:
+        return "probably used up"
     if row["status"] in _SURE or (isinstance(probability, float) and probability <= RARELY):
         return _SURE.get(str(row["status"]), "lasts")
     if isinstance(probability, float) and probability < SURELY:
         return f"{percent(probability)} risk"
-    if row["status"] == "lasts":
-        return "lasts"
+    return "lasts" if row["status"] == "lasts" else f"runs out {_middle(row, day)}"
+
+
+def _middle(row: Row, day: _Day) -> str:
+    """Return the middle of when it is used up, as far as it is told."""
     soon, on = row.get("soon"), row["exhausts_on"]
-    if soon is not None:
-        return f"runs out {str(soon).partition(',')[0]}"
-    return f"runs out from {day(str(row['earliest']))}" if on is None else f"runs out {day(str(on))}"
+    if on is None:
+        return f"from {day(str(row['earliest']))}"
+    return day(str(on)) if soon is None else str(soon).partition(",")[0].partition(" (")[0]
 
 
 def _likely(row: Row) -> bool:
@@ -71,6 +80,8 @@ def _said(row: Row, day: _Day) -> str:
     probability = row["probability"]
     if row["status"] == "exhausted":
         return "" if row["exhausts_on"] is None else f"used up since {day(str(row['exhausts_on']))}"
+    if row.get("since") is not None:
+        return f"probably used up already, since about {day(str(row['since']))}"
     if row["status"] == "exhausts" and _likely(row):
         return "; ".join((f"runs out {_when(row, day)}", *_plan(row, day)))
     if not isinstance(probability, float) or str(row["reason"]).startswith(IDLE):
@@ -91,8 +102,10 @@ def _when(row: Row, day: _Day) -> str:
     if row.get("soon") is not None:
         return str(row["soon"])
     earliest, latest, median = row["earliest"], row["latest"], row["exhausts_on"]
+    if median is None and latest is None:
+        return f"on {day(str(earliest))} at the earliest"
     if median is None:
-        return _from(row, day) if latest is None else f"between {_interval(row, day, ' and ')}"
+        return f"between {_interval(row, day, ' and ')}"
     if earliest == latest:
         return f"on {day(str(median))}"
     return f"on {day(str(median))} (80 %: {_interval(row, day, ' to ')})"
@@ -112,7 +125,7 @@ def _from(row: Row, day: _Day) -> str:
     """Return from when on it may run out, where the reset may come first."""
     if row.get("soon") is not None:
         return str(row["soon"])
-    return f"from {day(str(row['earliest']))} on"
+    return f"possibly from {day(str(row['earliest']))}"
 
 
 def _plan(row: Row, day: _Day) -> Iterator[str]:
@@ -130,19 +143,36 @@ def percent(probability: Cell) -> str:
     return "> 95 %" if probability > _MOST else f"{probability * 100:.0f} %"
 
 
-def hours_ahead(earliest: timedelta, median: timedelta, latest: timedelta | None) -> str:
+def hours_ahead(earliest: timedelta, median: timedelta | None, latest: timedelta | None) -> str:
     """Return when something happens that is less than three days away: ``in about 14 hours, between 9 and 31 hours``.
 
     Args:
         earliest: Where the 80 % interval begins, counted from now; what is past counts as now.
-        median: Its middle.
+        median: Its middle; None where it is not told.
         latest: Where it ends; None for an open end.
     """
-    low, about = _hours(earliest), _about(median)
+    low = _hours(earliest)
+    if median is None:
+        return _hours_until(low, latest)
+    about = _about(median)
+    middle, high = _hours(median), None if latest is None else _hours(latest)
+    if high in {None, middle}:
+        return f"{about} ({low} at the earliest)" if 0 < low < middle else about
+    if not low:
+        return f"{about} ({_counted(high)} at the latest)"
+    return f"{about}, between {low} and {_counted(high)}"
+
+
+def _hours_until(low: int, latest: timedelta | None) -> str:
+    """Return an interval of which the middle is not told; its end in days where it is far away."""
     if latest is None:
-        return f"{about}, in {_counted(low)} at the earliest" if low else about
+        return f"in {_counted(low)} at the earliest" if low else "from now on"
+    if latest >= _SOON:
+        return f"in {_counted(low)} to {latest.days} days" if low else f"within {latest.days} days"
     high = _hours(latest)
-    return about if low == high else f"{about}, between {low} and {_counted(high)}"
+    if low == high:
+        return _about(latest)
+    return f"in {low} to {_counted(high)}" if low else f"within {_counted(high)}"
 
 
 def _about(median: timedelta) -> str:
@@ -157,6 +187,19 @@ def _hours(ahead: timedelta) -> int:
 
 def _counted(hours: int) -> str:
     return "1 hour" if hours == 1 else f"{hours} hours"
+
+
+def counted_days(count: int) -> str:
+    """Return ``1 day`` or ``2 days``."""
+    return "1 day" if count == 1 else f"{count} days"
+
+
+def own_record(own: Recalibration) -> str:
+    """Return what a meter's own record did to the interval, and what that rests on."""
+    change = widened(own.spread)
+    made = f"made {change}" if change else "left as it is"
+    held = f"{own.covered_before * 100:.0f} % of {own.forecasts} own forecasts, worth {own.origins} independent ones"
+    return f"the interval was {made}: {held}, had held within it"
 
 
 def length(age: timedelta) -> str:

@@ -47,6 +47,7 @@ DTYPES = {
     "warn_on": "str",
     "reset_on": "str",
     "soon": "str",
+    "since": "str",
     "scale": "int64",
 }
 
@@ -150,6 +151,15 @@ class TestUnknown:
         assert [row[name] for name in ("status", "per_day", "projected_usage")] == ["lasts", None, None]
         assert row["reason"] == "idle for 9 days; not before the reset even at the former pace"
 
+    @pytest.mark.parametrize("daily", [[0.0], [0.0] * 6, [10.0] * 40 + [0.0] * 130 + [10.0] * 10 + [0.0] * 100])
+    def test_no_usage_is_never_foretold_for_ever(self, quotas: Quotas, daily: list[float]) -> None:
+        standing = quotas.standing(110, 100)
+        found = prospect_of(history_of(standing, daily), ends_at(standing), SEEN)
+        row = row_of(standing, found)
+        assert [row[name] for name in ("status", "probability", "per_day", "projected_usage")] == [
+            "unknown", None, None, None,
+        ]  # fmt: skip
+
 
 class TestDates:
     """Ten units a day: the day follows from arithmetic."""
@@ -165,13 +175,13 @@ class TestDates:
 
     def test_one_unit_more_than_the_period_needs_lasts(self, quotas: Quotas) -> None:
         row = row_of(quotas.standing(1000, 699))
-        assert (row["status"], row["exhausts_on"], row["probability"]) == ("lasts", None, 0.0)
+        assert (row["status"], row["exhausts_on"], row["probability"]) == ("lasts", None, 0.01)
 
     def test_dates_are_the_quantiles_and_the_early_quarter_is_the_warning(self, quotas: Quotas) -> None:
         standing = quotas.standing(1000, 860)
         row = row_of(standing, even(standing, 5.0, 15.0))
         assert [row[name] for name in ("earliest", "warn_on", "exhausts_on", "latest", "probability")] == [
-            "2026-03-11", "2026-03-13", "2026-03-15", "2026-03-25", 1.0,
+            "2026-03-11", "2026-03-13", "2026-03-15", "2026-03-25", 0.99,
         ]  # fmt: skip
 
     def test_end_behind_the_period_is_left_open(self, quotas: Quotas) -> None:
@@ -191,6 +201,13 @@ class TestDates:
     @pytest.mark.parametrize("age", [timedelta(), 5 * HOUR, 3 * DAY], ids=["fresh", "hours", "days"])
     def test_time_since_the_last_value_is_used_too(self, quotas: Quotas, age: timedelta) -> None:
         assert row_of(quotas.standing(1000, 950), now=SEEN + age)["exhausts_on"] == "2026-03-06"
+
+    def test_nothing_is_told_of_the_past(self, quotas: Quotas) -> None:
+        standing = quotas.standing(1000, 970)
+        row = row_of(standing, even(standing, 5.0, 15.0), now=SEEN + 3 * DAY)
+        assert [row[name] for name in ("earliest", "warn_on", "exhausts_on", "latest")] == [
+            "2026-03-05", "2026-03-05", "2026-03-05", "2026-03-06",
+        ]  # fmt: skip
 
     def test_days_are_those_of_the_asked_zone(self, quotas: Quotas) -> None:
         standing = quotas.standing(1000, 999, seen_at=datetime(2026, 3, 2, 20, tzinfo=UTC), zone="Asia/Tokyo")
@@ -276,7 +293,7 @@ class TestLaws:
             assert row["reason"]
         elif not lifetime:
             assert (row["status"] == "exhausts") == (row["probability"] >= 0.5)
-            assert 0 <= row["probability"] <= 1
+            assert 0.01 <= row["probability"] <= 0.99
         if row["exhausts_on"] is not None:
             assert row["status"] == "exhausts"
             assert len(daily) >= 5
@@ -341,7 +358,7 @@ class TestHistoryThatBeginsWithinThePeriod:
         )
         return row_of(standing, even(standing, days=10))
 
-    @pytest.mark.parametrize("quota", [90, 150, 250, 1000], ids=["exhausted", "exhausts", "unknown", "lasts"])
+    @pytest.mark.parametrize("quota", [90, 150, 1000], ids=["exhausted", "exhausts", "lasts"])
     def test_is_always_told(self, quotas: Quotas, quota: int) -> None:
         assert self.REMARK in self.row(quotas, quota, 100)["reason"]
 
@@ -354,9 +371,9 @@ class TestHistoryThatBeginsWithinThePeriod:
     ) -> None:
         assert self.row(quotas, quota, 100)["status"] == status
 
-    def test_unknown_says_what_it_depends_on_and_claims_no_day(self, quotas: Quotas) -> None:
+    def test_unknown_says_once_what_it_depends_on_and_claims_no_day(self, quotas: Quotas) -> None:
         row = self.row(quotas, 250, 100)
-        assert row["reason"] == f"whether it lasts depends on what was used earlier in the period; {self.REMARK}"
+        assert row["reason"] == "it depends on what was used earlier in this billing period, before the history begins"
         assert [row[name] for name in ("exhausts_on", "earliest", "latest", "probability")] == [None] * 4
 
 
@@ -376,6 +393,32 @@ class TestRemarks:
         self, quotas: Quotas, used: int, age: timedelta, remark: str | None
     ) -> None:
         assert row_of(quotas.standing(1000, used), now=SEEN + age)["reason"] == remark
+
+    def test_old_value_is_told_where_nothing_of_the_period_was_seen(self, quotas: Quotas) -> None:
+        row = row_of(quotas.standing(used=None), "no forecast", now=SEEN + 20 * DAY)
+        assert row["reason"] == "nothing was observed yet in this billing period; the last value is 20 days old"
+
+    def test_middle_that_has_passed_is_told_with_its_day(self, quotas: Quotas) -> None:
+        standing = quotas.standing(1000, 970)
+        row = row_of(standing, even(standing, 5.0, 15.0), now=SEEN + 10 * DAY)
+        assert (row["since"], row["exhausts_on"], row["soon"]) == ("2026-03-04", "2026-03-12", None)
+
+    def test_week_without_usage_is_told_also_where_the_meter_paused_longer_before(self, quotas: Quotas) -> None:
+        standing = quotas.standing(10**6, 100)
+        daily = [100.0] * 20 + [0.0] * 40 + [100.0] * 10 + [0.0] * 30
+        found = prospect_of(history_of(standing, daily), ends_at(standing), SEEN)
+        row = row_of(standing, found)
+        assert (row["status"], row["reason"]) == ("lasts", "now idle for 30 days")
+
+    @pytest.mark.parametrize(("used", "told"), [
+        (100, "left out an unconfirmed spike of 8,000"),
+        (1000, "left out of the forecast: an unconfirmed spike of 8,000, but counted as used"),
+    ], ids=["left", "used up"])  # fmt: skip
+    def test_spike_that_used_up_the_quota_is_counted(self, quotas: Quotas, used: int, told: str) -> None:
+        standing = quotas.standing(1000, used)
+        spike = ("left out an unconfirmed spike of 8,000",)
+        found = prospect_of(history_of(standing, [10.0] * 28, spike), ends_at(standing), SEEN)
+        assert row_of(standing, found)["reason"] == told
 
     def test_undecided_fall_is_told(self, quotas: Quotas) -> None:
         row = row_of(quotas.standing(good_value=5000, latest=4000))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,8 @@ The quota
 What was learned from
   history         28 days of 24 hours; the last ends at the newest value
   newest value    2026-03-02 14:30:00Z, 2 days old
-  observed        27.1 of the last 28 days; gaps are filled evenly
+  observed        27.1 of the last 28 days; gaps are filled by listed requests,
+                  else evenly
   note            left out a correction of -10
 
 Usage in credits a day
@@ -48,6 +50,7 @@ Usage in credits a day
   next 28 days    10.0 expected
   weekdays        Mon 50 %  Tue 120 %  Wed 120 %  Thu 120 %
                   Fri 120 %  Sat 120 %  Sun 50 %
+                  (24 hours up to 14:30, by their middle)
   varies          by 32 % from day to day, by 0 % from week to week
 
 When it is used up, by probability
@@ -60,8 +63,8 @@ When it is used up, by probability
 
 How it was told
   method          quantile curves of cumulative usage
-  own record      70 % of 20 own forecasts held within their 80 % interval: its
-                  width was multiplied by 1.20
+  own record      the interval was made 20 % wider: 70 % of 48 own forecasts,
+                  worth 24 independent ones, had held within it
 """
 
 
@@ -69,7 +72,7 @@ def prospect(
     standing: QuotaStanding, daily: list[float], own: Recalibration | None = None, weight: float = 1.0
 ) -> Prospect:
     values = np.array(daily)
-    dates = np.datetime64("2026-03-02", "D") - np.arange(len(values))[::-1] - 1
+    dates = np.datetime64("2026-03-02", "D") - np.arange(len(values))[::-1]
     weights = np.ones(len(values))
     weights[0] = weight
     history = History(values, dates, weights, standing.seen_at, standing.zone, ("left out a correction of -10",))
@@ -88,7 +91,7 @@ def page(standing: QuotaStanding, found: Prospect | str, now: datetime = SEEN) -
 
 def test_page_is_legible_on_a_narrow_terminal(quotas: Quotas) -> None:
     standing = quotas.standing(1000, 860, seen_at=SEEN)
-    found = prospect(standing, WEEK * 4, Recalibration(1.2, 20, 0.7), weight=0.1)
+    found = prospect(standing, WEEK * 4, Recalibration(1.2, 24, 0.7, 48), weight=0.1)
     assert page(standing, found, SEEN + timedelta(days=2)) == PAGE
 
 
@@ -100,15 +103,44 @@ def test_page_is_legible_on_a_narrow_terminal(quotas: Quotas) -> None:
         ({"used": 100}, WEEK * 4, "  10 %              not before the reset"),
         ({"quota": 99_000, "lifetime": True}, WEEK * 4, "  10 %            later than two years"),
         ({"lifetime": True}, WEEK * 4, "  quota           1,000 credits, for life"),
-        ({}, [*WEEK * 4, *[0.0] * 9], "  before it was idle  10.0"),
         ({}, [*WEEK * 4, *[0.0] * 9], "  idle                for the last 9 days"),
     ],
-    ids=["no record", "one day", "lasts", "for years", "for life", "former pace", "idle"],
+    ids=["no record", "one day", "lasts", "for years", "for life", "idle"],
 )
 def test_what_it_rests_on_is_said(quotas: Quotas, quota: dict[str, int], daily: list[float], line: str) -> None:
     standing = quotas.standing(**{"quota": 1000, "used": 860, "seen_at": SEEN, **quota})  # type: ignore[arg-type]  # mixed
     lines = [" ".join(one.split()) for one in page(standing, prospect(standing, daily)).splitlines()]
     assert " ".join(line.split()) in lines
+
+
+def test_former_pace_of_an_idle_meter_is_told(quotas: Quotas) -> None:
+    text = page(quotas.standing(1000, 860, seen_at=SEEN), prospect(quotas.standing(), [*WEEK * 4, *[0.0] * 9]))
+    (words,) = (line.split()[-1] for line in text.splitlines() if "before it was idle" in line)
+    assert float(words) == pytest.approx(10, rel=0.1)
+
+
+def test_meter_without_any_usage_yet_has_no_times(quotas: Quotas) -> None:
+    standing = quotas.standing(1000, 860, seen_at=SEEN)
+    found = replace(prospect(standing, [0.0] * 3), curves=Curves(np.array(LEVELS), np.zeros((len(LEVELS), 730))))
+    text = page(standing, found)
+    assert "no usage in 3 days of history: there is no former pace to judge by" in " ".join(text.split())
+    assert "by probability" not in text
+    assert "expected" not in text
+
+
+def test_what_comes_within_hours_is_told_to_the_minute(quotas: Quotas) -> None:
+    text = page(quotas.standing(1000, 999, seen_at=SEEN), prospect(quotas.standing(seen_at=SEEN), WEEK * 4))
+    assert "by Mon 2026-03-02, about 16:12  (earliest)" in text
+    assert "by Mon 2026-03-02, about 18:00  (latest)" in text
+
+
+def test_quantile_that_has_passed_is_told_of_now(quotas: Quotas) -> None:
+    standing = quotas.standing(1000, 860, seen_at=SEEN)
+    lines = page(standing, prospect(standing, WEEK * 4), SEEN + timedelta(days=12)).splitlines()
+    assert [" ".join(line.split()) for line in lines if "by now" in line] == [
+        "10 % by now (earliest)",
+        "25 % by now (plan for this day)",
+    ]
 
 
 @pytest.mark.parametrize(("amount", "parts"), [(None, []), (1000, ["The quota"])], ids=["no quota", "no forecast"])

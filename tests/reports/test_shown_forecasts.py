@@ -64,9 +64,37 @@ def test_forecast_is_graded_by_what_was_used_and_the_same_one_counts_once(any_le
     found = shown_trials(any_ledger.database, [row])[row.id]
     assert (len(found.trials), found.open, found.span) == (1, 0, 10)
     (trial,) = found.trials
-    assert (trial.foretold, trial.came, trial.days) == (0.75, True, 10)
+    assert (trial.probability, trial.came, trial.days) == (0.75, True, 10)
     assert trial.error == pytest.approx(6.0 - 4.5)
     assert trial.place == pytest.approx((0.625, 0.625))
+
+
+def test_same_forecast_counts_once_whatever_lies_between(any_ledger: Ledger, row: MeterRow) -> None:
+    """Of one instant: until an end, until another one, and until the first again."""
+    keep(any_ledger, "a", told(row))
+    keep(any_ledger, "b", told(row, days=12))
+    keep(any_ledger, "c", told(row))
+    found = shown_trials(any_ledger.database, [row])[row.id]
+    assert [trial.days for trial in found.trials] == [10, 12]
+
+
+@pytest.mark.parametrize(
+    ("changes", "graded"),
+    [
+        ({"times": ((0.1, 4.0), (0.9, None))}, (0.75, True, None, (0.625, 0.625))),
+        ({"times": ()}, (0.75, True, None, (0.625, 0.625))),
+        ({"times": (), "probability": None}, (None, True, None, (0.625, 0.625))),
+        ({"times": (), "amounts": ()}, (0.75, True, None, None)),
+    ],
+    ids=["an interval alone", "no times", "nobody could tell", "idle"],
+)
+def test_what_was_not_told_is_not_graded(
+    any_ledger: Ledger, row: MeterRow, changes: dict[str, object], graded: tuple[object, ...]
+) -> None:
+    keep(any_ledger, "weekly", replace(told(row), **changes))  # type: ignore[arg-type]  # any of its fields
+    (trial,) = shown_trials(any_ledger.database, [row])[row.id].trials
+    place = None if trial.place is None else tuple(round(one, 6) for one in trial.place)
+    assert (trial.probability, trial.came, trial.error, place) == graded
 
 
 @pytest.mark.parametrize(

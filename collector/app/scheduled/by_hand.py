@@ -88,7 +88,7 @@ def run_now(work: ScheduledReports, clock: Clock, name: str, period: str | None,
         return _recorded(work, clock, report, run)
     _refuse_unsent(work, report, run)
     bench, missing, folder = work.post.bench, without_data(work.post.bench, report, run), ready_folder(report)
-    _, files = made(bench, report, run, (missing, now), folder)
+    files = made(bench, report, run, (missing, now), folder).files
     point_to_latest(report.name, run.period, files)
     return RunNow(run.period, tuple(files), tuple(missing), None, (), ())
 
@@ -151,7 +151,7 @@ def send_trial(work: ScheduledReports, clock: Clock, name: str) -> Sequence[Trie
     run = run_due(report, now)
     bench = work.post.bench
     with tempfile.TemporaryDirectory(prefix="collector-trial-") as folder:
-        letter, _ = made(bench, report, run, (without_data(bench, report, run), now), Path(folder))
+        letter = made(bench, report, run, (without_data(bench, report, run), now), Path(folder)).letter
         tried = []
         for target in report.targets:
             message = as_trial(letter).message(message_id("trial", name, target.label, now.isoformat()))

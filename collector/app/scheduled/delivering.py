@@ -197,7 +197,7 @@ def _letter(post: Post, report: ReportSettings, claimed: ClaimedDelivery, now: d
     with post.bench.database.read() as connection:
         run = recorded_run(connection, report.name, claimed.period)
     missing = list(run.missing) if run is not None else []
-    letter, _ = made(post.bench, report, run_called(report, claimed.period, now), (missing, now), folder)
+    letter = made(post.bench, report, run_called(report, claimed.period, now), (missing, now), folder).letter
     keep_letter(path, letter)
     return letter
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
@@ -34,6 +34,7 @@ from collector.domain.calendar import day_of, start_of_day
 from collector.errors import CollectorError
 from collector.store.deliveries import unfinished_deliveries
 from collector.store.engine import Database
+from collector.store.forecasts import Foretold
 from collector.store.heard import heard_since, known_since
 from collector.store.report_runs import (
     ClaimedRun,
@@ -70,6 +71,14 @@ class Bench:
     renderer: Renders
     waits: Waits
     draw: Callable[[], str]
+
+
+class Made(NamedTuple):
+    """What was made about a run: what is to be sent, the files, and what they foretell."""
+
+    letter: Letter
+    files: list[Path]
+    foretold: tuple[Foretold, ...]
 
 
 def ends_of(bench: Bench, report: ReportSettings, run: PlannedRun) -> dict[str, datetime]:
@@ -164,20 +173,19 @@ def make_now(
         CollectorError: It cannot be made now.
     """
     folder, run = ready_folder(report), claimed.planned
-    letter, files = made(bench, report, run, (missing, now), folder)
-    keep_letter(letter_path(folder, report.name, run.period), letter if report.targets else None)
-    question = question_of(bench, report, run, now)
+    done = made(bench, report, run, (missing, now), folder)
+    keep_letter(letter_path(folder, report.name, run.period), done.letter if report.targets else None)
     finish_run(
         bench.database,
         claimed,
         now,
-        ([str(one) for one in files], missing),
+        ([str(one) for one in done.files], missing),
         deliveries_of(bench, report, run.period),
-        bench.renderer.foretold(bench.database, report.report, question, run.period),
+        done.foretold,
     )
     bench.waits.over(report.name, run.period)
     tidy(bench, report)
-    return files
+    return done.files
 
 
 def tidy(bench: Bench, report: ReportSettings) -> None:
@@ -211,8 +219,8 @@ def _sweep(report: ReportSettings, old: Sequence[RecordedRun]) -> None:
 
 def made(
     bench: Bench, report: ReportSettings, run: PlannedRun, state: tuple[list[str], datetime], folder: Path
-) -> tuple[Letter, list[Path]]:
-    """Write the files about a run into ``folder``; return what is to be sent, and the files.
+) -> Made:
+    """Write the files about a run into ``folder``; return what is to be sent, the files, and what they foretell.
 
     Args:
         bench: What it is made from.
@@ -227,7 +235,7 @@ def made(
     # A statement's title names its period already.
     own = report.subject is None and report.report.of_billing_period
     subject = document.title if own else f"{report.subject or document.title} – {run.period}"
-    return letter_of(bench.renderer, document, subject, files, now), files
+    return Made(letter_of(bench.renderer, document, subject, files, now), files, document.foretold)
 
 
 def deliveries_of(bench: Bench, report: ReportSettings, period: str) -> list[NewDelivery]:

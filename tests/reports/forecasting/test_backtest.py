@@ -9,7 +9,7 @@ import pytest
 
 from collector.domain.accounts import Agreement, MeterTerms, Quota
 from collector.domain.periods import Billing, PeriodKind
-from reports.forecasting.backtest import FIRST, LEAST_DAYS, Replay, own_quotas, replayed, set_quotas
+from reports.forecasting.backtest import FIRST, LEAST_DAYS, Replay, _Record, own_quotas, replayed, set_quotas
 from reports.forecasting.history import History
 
 END = datetime(2026, 4, 11, tzinfo=UTC)
@@ -38,13 +38,75 @@ def replay(uneven: History) -> Replay:
     return found
 
 
-def test_nothing_of_the_days_to_come_enters_a_forecast(uneven: History, replay: Replay) -> None:
-    cut = 60
-    other = replayed(replace(uneven, daily=np.concatenate((uneven.daily[:cut], 9 * uneven.daily[cut:]))), None)
+def with_gap(count: int, gap: slice) -> History:
+    """Return an uneven history that was not observed for some days."""
+    found = history(np.random.default_rng(2).gamma(2, 50, count))
+    found.weights[gap] = 0.05
+    return found
+
+
+@pytest.mark.parametrize(
+    ("whole", "cut", "known"),
+    [
+        (with_gap(100, slice(0)), 60, 60),
+        (with_gap(100, slice(50, 62)), 50, 61),
+        (with_gap(260, slice(215, 222)), 215, 221),
+    ],
+    ids=["observed", "with a gap", "recalibrated, with a gap"],
+)
+def test_nothing_of_the_days_to_come_enters_a_forecast(whole: History, cut: int, known: int) -> None:
+    """What was used on a day is learned when it was observed: of the days of a gap, at its end."""
+    changed = replace(whole, daily=np.concatenate((whole.daily[:cut], 9 * whole.daily[cut:])))
+    one, other = replayed(whole, None), replayed(changed, None)
+    assert isinstance(one, Replay)
     assert isinstance(other, Replay)
-    before = [one.foretold for one in replay.trials if one.origin <= cut]
-    assert [one.foretold for one in other.trials if one.origin <= cut] == before
-    assert [one.came for one in other.trials] != [one.came for one in replay.trials]
+    before = [each.probability for each in one.trials if each.origin <= known]
+    assert [each.probability for each in other.trials if each.origin <= known] == before
+    assert [each.came for each in other.trials] != [each.came for each in one.trials]
+
+
+def test_what_came_inside_a_gap_is_no_outcome() -> None:
+    gap = range(50, 62)
+    found = replayed(with_gap(100, slice(50, 62)), None)
+    assert isinstance(found, Replay)
+    for one in found.trials:
+        days = set(range(int(one.origin), int(one.origin + one.days)))
+        assert 2 * len(days.intersection(gap)) <= 1.06 * len(days)
+    assert not {one.origin for one in found.trials}.intersection(range(51, 63))
+
+
+def test_where_a_report_would_say_that_nobody_can_tell_nothing_is_graded_but_counted() -> None:
+    rare = np.where(np.random.default_rng(5).random(200) < 0.06, 100.0, 0.0)
+    found = replayed(history(rare), None)
+    assert isinstance(found, Replay)
+    unknown = [one for one in found.trials if one.unknown]
+    assert found.grade.unknown == len(unknown) > len(found.trials) / 4
+    assert {(one.probability, one.error) for one in unknown if one.days == 30} == {(None, None)}
+    assert found.grade.probabilities == len(found.trials) - len(unknown)
+
+
+def test_of_an_idle_meter_nothing_is_projected_and_no_date_told() -> None:
+    found = replayed(history(np.concatenate((np.full(60, 10.0), np.zeros(40)))), None)
+    assert isinstance(found, Replay)
+    idle = [one for one in found.trials if one.origin >= 60 + 7]
+    assert {(one.place, one.error) for one in idle} == {(None, None)}
+
+
+def test_of_an_interval_alone_no_date_is_graded() -> None:
+    found = history(np.full(60, 10.0))
+    found.weights[:13] = 0.05
+    replay = replayed(found, None)
+    assert isinstance(replay, Replay)
+    assert {one.error for one in replay.trials if one.origin == FIRST} == {None}
+    assert any(one.probability is not None for one in replay.trials if one.origin == FIRST)
+
+
+def test_everything_until_the_end_is_reached_by_the_end() -> None:
+    chance = np.random.default_rng(4)
+    for _ in range(200):
+        record = _Record(history(chance.gamma(0.5, 100, 40)))
+        begin = float(chance.uniform(0, 39))
+        assert begin + record.reached(begin, record.between(begin, 40)) <= 40 + 1e-9
 
 
 def test_a_trial_is_judged_only_where_its_reset_is_known(replay: Replay) -> None:
@@ -78,7 +140,9 @@ def test_the_mean_of_even_usage_is_right_to_the_hour_and_so_is_the_forecast_near
     ids=["short", "one day", "idle"],
 )
 def test_why_nothing_can_be_told(daily: np.ndarray[tuple[int, ...], np.dtype[np.float64]], reason: str) -> None:
-    assert replayed(history(daily), None) == reason
+    whole = history(daily)
+    assert replayed(whole, None) == reason
+    assert replayed(whole, own_quotas(whole, agreed(100), "credits", 0)) == reason
 
 
 class TestOwnQuotas:

@@ -40,8 +40,8 @@ def test_what_came_lies_in_parts_that_add_up_to_one(amounts: list[int], amount: 
     assert min(parts) >= 0
 
 
-def trial(origin: float, foretold: float | None, came: bool, plain: bool | None = None, **changes: object) -> Trial:
-    found = Trial(origin, 7.0, foretold, came, plain=plain)
+def trial(origin: float, probability: float | None, came: bool, plain: bool | None = None, **changes: object) -> Trial:
+    found = Trial(origin, 7.0, probability, came, plain=plain)
     return Trial(**{**{name: getattr(found, name) for name in Trial.__slots__}, **changes})
 
 
@@ -52,7 +52,7 @@ def test_grade_counts_and_scores() -> None:
         trial(14, None, True, error=-1.0),
     ]
     found = grade_of(trials, 28)
-    assert (found.trials, found.origins, found.foretold, found.ran_out, found.dated) == (3, 3, 2, 1, 2)
+    assert (found.trials, found.origins, found.probabilities, found.ran_out, found.dated) == (3, 3, 2, 1, 2)
     assert found.brier == pytest.approx((0.2**2 + 0.4**2) / 2)
     assert found.plain_brier == 0.5
     assert (found.median_error, found.plain_error) == (1.5, 4.0)
@@ -87,3 +87,26 @@ def test_the_better_one_is_named(foretold: float, plain: bool | None, better: st
 def test_a_difference_that_chance_makes_names_nobody() -> None:
     trials = [trial(7.0 * week, 0.5, week % 2 == 0, week % 4 == 0) for week in range(6)]
     assert grade_of(trials, 42).better == "neither"
+
+
+def test_where_nobody_can_tell_the_mean_is_not_graded_either() -> None:
+    found = grade_of(
+        [
+            trial(0, 0.5, True, True, error=1.0, plain_error=2.0),
+            trial(7, None, True, False, plain_error=30.0, unknown=True),
+        ],
+        14,
+    )
+    assert (found.unknown, found.probabilities, found.plain_brier, found.plain_error) == (1, 1, 0.0, 2.0)
+
+
+@pytest.mark.parametrize("origins", [1, 2, 7])
+def test_under_eight_independent_trials_nobody_is_better(origins: int) -> None:
+    trials = [trial(7.0 * week, 0.9, True, False) for week in range(origins)]
+    assert grade_of(trials, 7.0 * origins).better == "neither"
+
+
+def test_trials_without_a_probability_do_not_make_the_others_worth_more() -> None:
+    told = [trial(7.0 * week, 0.9, True, False) for week in range(3)]
+    unknown = [trial(7.0 * week, None, True, False, unknown=True) for week in range(3, 30)]
+    assert grade_of([*told, *unknown], 210).better == "neither"

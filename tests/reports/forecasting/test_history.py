@@ -79,10 +79,21 @@ class TestDays:
         found = history_of(ledger)
         assert (found.daily.tolist(), found.weights.tolist(), found.whole) == ([0.0], [1.0], False)
 
-    def test_days_are_called_by_the_local_date_on_which_they_begin(self, ledger: Ledger) -> None:
-        ledger.polls(steady(2, start=START + 8 * HOUR))
+    def test_days_are_called_by_the_local_date_of_their_middle(self, ledger: Ledger) -> None:
+        ledger.polls(steady(2, start=START + 4 * HOUR))
         found = history_of(ledger, ZoneInfo("Asia/Tokyo"))
         assert [str(one) for one in found.dates] == ["2026-03-03", "2026-03-04"]
+
+    @pytest.mark.parametrize("month", [3, 10], ids=["March", "October"])
+    @pytest.mark.parametrize("minutes", [-30, 30], ids=["before midnight", "after midnight"])
+    def test_change_of_the_clocks_moves_no_day_to_another_weekday(
+        self, ledger: Ledger, month: int, minutes: int
+    ) -> None:
+        zone = ZoneInfo("Europe/Berlin")
+        last = datetime(2026, month, 31, tzinfo=zone).astimezone(UTC) + timedelta(minutes=minutes)
+        ledger.polls((last - day * DAY, 1000 - day) for day in range(9, -1, -1))
+        days = [f"2026-{month:02}-{day}" for day in range(22, 31)]
+        assert [str(one) for one in history_of(ledger, zone).dates] == days
 
     def test_no_more_days_than_asked_for_are_read(self, ledger: Ledger) -> None:
         ledger.polls(steady(5))
@@ -213,10 +224,10 @@ class TestUntil:
         ([5] * 20 + [0] * 7, True),
         ([5] + [0] * 8 + [5] + [0] * 8, False),
         ([5] + [0] * 8 + [5] + [0] * 9, True),
-        ([0] * 9 + [5] + [0] * 9, False),
+        ([0] * 30 + [5] * 10 + [0] * 20, True),
         ([0] * 9, True),
     ],
-    ids=["under a week", "a week", "not longer than before", "longer than ever", "as long as before it began", "never"],
+    ids=["under a week", "a week", "not longer than before", "longer than ever", "not used before", "never"],
 )
 def test_meter_is_idle_after_a_week_that_is_longer_than_any_pause_before(daily: list[float], is_idle: bool) -> None:
     assert by_hand(daily).is_idle is is_idle

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.forecasting.history import History
+from reports.forecasting.hours import Hours
 from reports.forecasting.prospect import METHOD, MOST_AHEAD, TIMES, Prospect, prospect_of
 
 END = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -69,13 +71,54 @@ class TestCurves:
     def test_recalibrated_method_says_on_what(self) -> None:
         found = prospect([10.0, 30.0, 20.0, 5.0] * 91)
         assert found.recalibrated is not None
-        assert found.method == f"{METHOD}, recalibrated on {found.recalibrated.origins} own forecasts"
+        worth = f"worth {found.recalibrated.origins} independent forecasts"
+        assert found.method == f"{METHOD}, recalibrated on its own record ({worth})"
 
-    @pytest.mark.parametrize(("daily", "weight", "only"), [(4, 1.0, True), (5, 1.0, False), (29, 0.1, True)], ids=str)
-    def test_under_five_known_days_there_is_an_interval_only(self, daily: int, weight: float, *, only: bool) -> None:
+    @pytest.mark.parametrize(
+        ("daily", "weight", "words"),
+        [
+            (1, 1.0, "only 1 day of history"),
+            (4, 1.0, "only 4 days of history"),
+            (4, 0.999, "only 4 days of history"),
+            (5, 1.0, ""),
+            (5, 0.999, ""),
+            (5, 0.89, "only about 4 of 5 days observed"),
+            (29, 0.1, "only about 3 of 29 days observed"),
+        ],
+    )
+    def test_under_five_known_days_there_is_an_interval_only(self, daily: int, weight: float, words: str) -> None:
         found = prospect_of(history([10.0] * daily, weight=weight), END + 30 * DAY, END)
         assert isinstance(found, Prospect)
-        assert found.interval_only is only
+        assert (found.interval_only, found.little) == (words != "", words)
+
+
+class TestIdle:
+    @pytest.mark.parametrize(
+        ("daily", "words"),
+        [
+            ([10.0] * 20 + [0.0] * 9, "idle for 9 days"),
+            ([10.0] * 40 + [0.0] * 130 + [10.0] * 10 + [0.0] * 100, "idle for 100 days"),
+            ([0.0], "no usage in 1 day of history"),
+            ([0.0] * 6, "no usage in 6 days of history"),
+            ([0.0] * 40, "idle for 40 days"),
+        ],
+        ids=["longer than ever", "not longer, but nothing is foretold", "one day", "under a week", "never used"],
+    )
+    def test_meter_of_which_nothing_is_foretold_is_idle(self, daily: list[float], words: str) -> None:
+        found = prospect(daily)
+        assert (found.is_idle, found.idle) == (True, words)
+
+    def test_weekend_is_not_idle(self) -> None:
+        assert not prospect([10.0] * 26 + [0.0] * 2).is_idle
+
+
+class TestToldInstant:
+    def test_nothing_is_told_of_the_past(self) -> None:
+        assert prospect([10.0] * 9).told(END + DAY, END + 3 * DAY) == END + 3 * DAY
+
+    def test_midnight_belongs_to_the_day_before(self) -> None:
+        midnight = END.replace(hour=0, minute=0) + DAY
+        assert prospect([10.0] * 9).told(midnight, END).date() == END.date()
 
 
 class TestFormerPace:
@@ -137,3 +180,33 @@ class TestOdds:
         at = prospect([10.0] * 60).used_up_at(100, 0.5)
         assert at is not None
         assert (at - END) / DAY == pytest.approx(10, rel=0.1)
+
+
+class TestHours:
+    NIGHT = Hours(tuple(max(0.0, (hour - 14) / 10) for hour in range(25)))  # nothing is used in the next 14 hours
+
+    def known(self) -> Prospect:
+        return replace(prospect([100.0] * 28), hours=self.NIGHT)
+
+    def test_what_is_not_used_at_night_does_not_run_out_at_night(self) -> None:
+        known = self.known()
+        assert known.odds(10, END + timedelta(hours=6)).probability == 0
+        assert known.expected(END + timedelta(hours=6)) == (0, 0, 0)
+        at = known.used_up_at(10, 0.5)
+        assert at is not None
+        assert END + timedelta(hours=14) < at < END + timedelta(hours=17)
+
+    def test_whole_days_are_what_they_are_without_hours(self) -> None:
+        known = self.known()
+        assert known.expected(END + 5 * DAY) == prospect([100.0] * 28).expected(END + 5 * DAY)
+
+    def test_chance_before_an_end_and_the_time_agree(self) -> None:
+        known = self.known()
+        for level, at in known.odds(250, END + 10 * DAY).at.items():
+            assert known.odds(250, at).probability == pytest.approx(level, abs=0.02)
+
+    @pytest.mark.parametrize(
+        ("remaining", "days", "near"), [(200, 30, True), (900, 2, True), (900, 30, False)], ids=["quota", "end", "far"]
+    )
+    def test_they_matter_where_something_ends_within_three_days(self, remaining: int, days: int, near: bool) -> None:
+        assert prospect([100.0] * 28).is_near(remaining, END + days * DAY) is near

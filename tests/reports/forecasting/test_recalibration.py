@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reports.forecasting.history import History
-from reports.forecasting.recalibration import LEAST_ORIGINS, recalibration_of, widened
+from reports.forecasting.recalibration import HORIZONS, LEAST_ORIGINS, _distances, recalibration_of, widened
 
 
 def record(daily: np.ndarray[tuple[int, ...], np.dtype[np.float64]], weight: float = 1.0) -> History:
@@ -70,6 +70,31 @@ def test_the_unit_does_not_matter() -> None:
 )
 def test_what_was_not_used_or_not_observed_is_no_witness(history: History) -> None:
     assert recalibration_of(history) is None
+
+
+def test_the_share_says_of_how_many_forecasts_it_is() -> None:
+    found = recalibration_of(even(364))
+    assert found is not None
+    assert found.forecasts == 12 * len(HORIZONS)
+
+
+def test_no_forecast_is_made_from_inside_a_gap() -> None:
+    history = even(364)
+    weights = history.weights.copy()
+    weights[27] = 0.05  # the day before the first origin
+    found = recalibration_of(replace(history, weights=weights))
+    assert found is not None
+    assert found.forecasts == 11 * len(HORIZONS)
+
+
+def test_what_the_curves_have_forgotten_moves_no_distance() -> None:
+    history = even(364)
+    daily = history.daily.copy()
+    daily[:20] *= 50
+    far = 5 * len(HORIZONS)  # from the sixth origin on these days are more than 90 days ago
+    before, after = (list(_distances(one, 0)) for one in (history, replace(history, daily=daily)))
+    assert after[:far] != before[:far]
+    assert after[far:] == pytest.approx(before[far:])
 
 
 @pytest.mark.parametrize(("spread", "words"), [(1.0, ""), (1.12, "12 % wider"), (0.75, "25 % narrower"), (1.001, "")])

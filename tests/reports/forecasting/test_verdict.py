@@ -9,7 +9,7 @@ import pytest
 from reports.forecasting.curves import LEVELS, Curves
 from reports.forecasting.history import History
 from reports.forecasting.prospect import METHOD, Prospect
-from reports.forecasting.verdict import Stake, Verdict, verdict
+from reports.forecasting.verdict import Foresight, Stake, verdict
 
 END = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -27,12 +27,12 @@ def prospect(
     return Prospect(history, Curves(levels, rates[:, None] * np.arange(1, 731)), METHOD)
 
 
-def asked(left: float, days: float | None = 30, found: Prospect | None = None, **changes: float) -> Verdict:
+def asked(left: float, days: float | None = 30, found: Prospect | None = None, **changes: float) -> Foresight:
     end = None if days is None else END + days * DAY
     return verdict(prospect() if found is None else found, Stake(left, end, **changes), END)
 
 
-def days_of(found: Verdict) -> dict[str, float]:
+def days_of(found: Foresight) -> dict[str, float]:
     return {name: (at - END) / DAY for name, at in found.at.items()}
 
 
@@ -64,7 +64,11 @@ class TestQuantiles:
         assert asked(140, 0.5).status == "lasts"
 
     def test_period_that_ended_before_the_newest_observation_lasts(self) -> None:
-        assert asked(140, -1).probability == 0
+        assert asked(140, -1).status == "lasts"
+
+    @pytest.mark.parametrize(("left", "probability"), [(100, 0.99), (10_000, 0.01)])
+    def test_no_certainty_is_told_of_what_is_open(self, left: float, probability: float) -> None:
+        assert asked(left).probability == probability
 
 
 class TestLifetime:
@@ -102,8 +106,14 @@ class TestTooWide:
         assert asked(100, 12, wide(1, 19)).status == "exhausts"
 
     def test_both_ends_are_named_and_nothing_is_claimed(self) -> None:
-        assert asked(57, 60, wide(1, 19)) == Verdict(
-            "unknown", reason="too uncertain: used up in 3 days or in 57 days, both are possible"
+        assert asked(57, 56, wide(1, 19)) == Foresight(
+            "unknown", reason="too uncertain: used up in 3 days or in 56 days, both are possible"
+        )
+
+    def test_what_is_nearly_sure_is_said_all_the_same(self) -> None:
+        found = asked(57, 80, wide(1, 19))
+        assert found.reason == (
+            "too uncertain: used up in 3 days or in 57 days, both are possible; almost surely before the reset (91 %)"
         )
 
 
@@ -160,6 +170,23 @@ class TestIdle:
         found = asked(100, found=prospect(0.0, 0.0, daily=[0.0] * 28))
         assert (found.status, found.reason) == ("unknown", "idle for 28 days: there is no former pace to judge by")
 
+    @pytest.mark.parametrize(("days", "words"), [(1, "1 day"), (6, "6 days")])
+    def test_first_days_without_usage_are_not_never(self, days: int, words: str) -> None:
+        found = asked(100, found=prospect(0.0, 0.0, daily=[0.0] * days))
+        assert (found.status, found.probability, found.reason) == (
+            "unknown",
+            None,
+            f"no usage in {words} of history: there is no former pace to judge by",
+        )
+
+    def test_no_usage_within_what_is_learned_from_is_not_never(self) -> None:
+        daily = [10.0] * 40 + [0.0] * 130 + [10.0] * 10 + [0.0] * 100
+        found = asked(20, found=prospect(0.0, 0.0, daily=daily))
+        assert (found.status, found.reason) == (
+            "unknown",
+            "idle for 100 days; at the former pace it might not last until the reset",
+        )
+
     def test_weekend_is_not_idle(self) -> None:
         assert asked(140, found=prospect(daily=[10.0] * 26 + [0.0] * 2)).reason is None
 
@@ -169,8 +196,18 @@ class TestUnseen:
         found = asked(500, unseen_days=25.0)
         assert (found.status, found.reason) == (
             "unknown",
-            "whether it lasts depends on what was used earlier in the period",
+            "it depends on what was used earlier in this billing period, before the history begins",
         )
+
+    @pytest.mark.parametrize(
+        ("left", "unseen_days", "status"),
+        [(440, 1.0, "lasts"), (440, 5.0, "unknown"), (360, 5.0, "lasts"), (360, 7.0, "unknown")],
+        ids=["still not before the reset", "a risk by then", "a risk anyway", "more probable than not by then"],
+    )
+    def test_it_is_unknown_where_the_time_before_would_change_the_words(
+        self, left: float, unseen_days: float, status: str
+    ) -> None:
+        assert asked(left, unseen_days=unseen_days).status == status
 
     def test_enough_for_the_time_before_too_lasts(self) -> None:
         assert asked(900, unseen_days=25.0).status == "lasts"
@@ -186,10 +223,22 @@ class TestSoon:
     def test_three_days_are_told_by_date(self) -> None:
         assert asked(30).soon is None
 
+    def test_hours_are_told_of_a_risk_too(self) -> None:
+        found = asked(40, 3.2)
+        assert (found.status, found.soon) == ("lasts", "in 69 hours at the earliest")
+
+    @pytest.mark.parametrize(("left", "soon"), [(10, "in 17 to 40 hours"), (20, "in 34 hours to 3 days"), (60, None)])
+    def test_hours_are_told_of_an_interval_without_a_date(self, left: float, soon: str | None) -> None:
+        assert asked(left, found=prospect(daily=[10.0] * 2)).soon == soon
+
     def test_hours_count_from_now_not_from_the_newest_observation(self) -> None:
         found = verdict(prospect(), Stake(20, END + 30 * DAY), END + 10 * HOUR)
         assert found.soon == "in about 38 hours, between 24 and 70 hours"
 
     def test_what_may_have_been_used_since_counts(self) -> None:
+        found = verdict(prospect(), Stake(9, END + 30 * DAY), END + 22 * HOUR)
+        assert found.soon == "about now (14 hours at the latest)"
+
+    def test_middle_that_passed_since_an_old_value_is_told_as_probably_past(self) -> None:
         found = verdict(prospect(), Stake(20, END + 30 * DAY), END + 60 * HOUR)
-        assert found.soon == "about now, between 0 and 20 hours"
+        assert (found.soon, found.since) == (None, END + 48 * HOUR)

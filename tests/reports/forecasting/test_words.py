@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.forecasting.words import hours_ahead, length, outlook, percent, shortly
+from reports.forecasting.recalibration import Recalibration
+from reports.forecasting.words import hours_ahead, length, outlook, own_record, percent, shortly
 
 if TYPE_CHECKING:
     from reports.rendering import Cell, Row
@@ -16,6 +17,7 @@ HOUR = timedelta(hours=1)
 OPEN: Row = {"exhausts_on": None, "earliest": None, "latest": None, "warn_on": None}
 UNKNOWN: Row = {**OPEN, "status": "unknown", "probability": None}
 SOON = "in about 14 hours, between 9 and 31 hours"
+EARLY = "in 22 hours at the earliest"
 LIFETIME: Row = {"period_end": None, "reset_on": None, "probability": None}
 
 
@@ -68,16 +70,26 @@ class TestOutlook:
             ),
             ({"soon": SOON}, f"runs out {SOON}"),
             (
+                {"since": "2026-03-10", "reason": "the last value is 10 days old"},
+                "probably used up already, since about 2026-03-10; the last value is 10 days old",
+            ),
+            ({"since": "2026-03-10", "probability": 0.6}, "probably used up already, since about 2026-03-10"),
+            (
                 {"probability": 0.57, "latest": None},
-                "57 % risk of running out before the reset on 2026-04-01, from 2026-03-15 on; plan for 2026-03-15",
+                "57 % risk of running out before the reset on 2026-04-01, possibly from 2026-03-15; "
+                "plan for 2026-03-15",
             ),
             (
-                {"probability": 0.57, "soon": "in about 14 hours, 9 hours at the earliest"},
-                "57 % risk of running out before the reset on 2026-04-01, in about 14 hours, 9 hours at the earliest",
+                {"probability": 0.57, "soon": "in about 14 hours (9 at the earliest)"},
+                "57 % risk of running out before the reset on 2026-04-01, in about 14 hours (9 at the earliest)",
             ),
             (
                 {"status": "lasts", **OPEN, "probability": 0.2, "earliest": "2026-03-30"},
-                "20 % risk of running out before the reset on 2026-04-01, from 2026-03-30 on",
+                "20 % risk of running out before the reset on 2026-04-01, possibly from 2026-03-30",
+            ),
+            (
+                {"status": "lasts", **OPEN, "probability": 0.2, "earliest": "2026-03-30", "soon": EARLY},
+                "20 % risk of running out before the reset on 2026-04-01, in 22 hours at the earliest",
             ),
             (
                 {"status": "lasts", **OPEN, "probability": 0.1},
@@ -95,7 +107,8 @@ class TestOutlook:
                 {"exhausts_on": None, "warn_on": None, "reason": "only 3 days of history: an interval, no date"},
                 "runs out between 2026-03-15 and 03-18; only 3 days of history: an interval, no date",
             ),
-            ({**LIFETIME, **OPEN, "earliest": "2026-03-15"}, "runs out from 2026-03-15 on"),
+            ({**LIFETIME, **OPEN, "earliest": "2026-03-15"}, "runs out on 2026-03-15 at the earliest"),
+            ({"exhausts_on": None, "warn_on": None, "soon": "in 17 to 40 hours"}, "runs out in 17 to 40 hours"),
             (
                 {**LIFETIME, "latest": None},
                 "runs out on 2026-03-16 (80 %: 2026-03-15 or later); plan for 2026-03-15",
@@ -110,8 +123,10 @@ class TestOutlook:
             ({**UNKNOWN, "reason": "no quota is declared"}, "unknown: no quota is declared"),
         ],
         ids=[
-            "date", "over the year", "one day", "stale", "hours", "between", "between, hours", "between, lasts",
-            "not before", "hardly a risk", "idle", "cold start", "cold start for life",
+            "date", "over the year", "one day", "stale", "hours", "probably past", "perhaps past",
+            "between", "between, hours", "between, lasts",
+            "between, lasts, hours",
+            "not before", "hardly a risk", "idle", "cold start", "cold start for life", "cold start, hours",
             "open end", "two years", "since", "zero", "used up",
             "unknown",
         ],
@@ -134,7 +149,10 @@ class TestShortly:
         [
             ({}, "runs out 2026-03-16"),
             ({"soon": SOON}, "runs out in about 14 hours"),
+            ({"since": "2026-03-10", "probability": 0.6}, "probably used up"),
+            ({"soon": "in about 71 hours (33 at the earliest)"}, "runs out in about 71 hours"),
             ({"exhausts_on": None}, "runs out from 2026-03-15"),
+            ({"exhausts_on": None, "soon": "in 34 hours to 12 days"}, "runs out from 2026-03-15"),
             ({"probability": 0.57}, "57 % risk"),
             ({"status": "lasts", "probability": 0.11}, "11 % risk"),
             ({"status": "lasts", "probability": 0.1}, "lasts"),
@@ -155,19 +173,46 @@ class TestHours:
         ("earliest", "median", "latest", "words"),
         [
             (9, 14, 31, "in about 14 hours, between 9 and 31 hours"),
-            (0.2, 1, 2, "in about 1 hour, between 0 and 2 hours"),
+            (0.2, 1, 2, "in about 1 hour (2 hours at the latest)"),
+            (8.1, 8.4, None, "in about 8 hours"),
             (14, 14, 14, "in about 14 hours"),
-            (9, 14, None, "in about 14 hours, in 9 hours at the earliest"),
+            (9, 14, None, "in about 14 hours (9 at the earliest)"),
+            (1, 14, None, "in about 14 hours (1 at the earliest)"),
             (0, 14, None, "in about 14 hours"),
             (0.1, 0.3, 0.4, "within the hour"),
-            (-5, -1, 6, "about now, between 0 and 6 hours"),
+            (-5, -1, 6, "about now (6 hours at the latest)"),
             (-5, -4, -3, "about now"),
+            (22, None, None, "in 22 hours at the earliest"),
+            (1, None, None, "in 1 hour at the earliest"),
+            (-1, None, None, "from now on"),
+            (17, None, 40, "in 17 to 40 hours"),
+            (17, None, 17, "in about 17 hours"),
+            (17, None, 80, "in 17 hours to 3 days"),
+            (0, None, 40, "within 40 hours"),
+            (0, None, 0.2, "within the hour"),
+            (0, None, 80, "within 3 days"),
         ],
     )
     def test_hours_are_told_with_their_interval(
-        self, earliest: float, median: float, latest: float | None, words: str
+        self, earliest: float, median: float | None, latest: float | None, words: str
     ) -> None:
-        assert hours_ahead(earliest * HOUR, median * HOUR, None if latest is None else latest * HOUR) == words
+        about, end = (None if one is None else one * HOUR for one in (median, latest))
+        assert hours_ahead(earliest * HOUR, about, end) == words
+
+
+@pytest.mark.parametrize(
+    ("spread", "words"),
+    [
+        (1.2, "the interval was made 20 % wider: 70 % of 48 own forecasts, worth 24 independent ones, "
+              "had held within it"),
+        (0.9, "the interval was made 10 % narrower: 70 % of 48 own forecasts, worth 24 independent ones, "
+              "had held within it"),
+        (1.0, "the interval was left as it is: 70 % of 48 own forecasts, worth 24 independent ones, "
+              "had held within it"),
+    ],
+)  # fmt: skip
+def test_own_record_says_what_it_did_to_the_interval_and_what_it_is_worth(spread: float, words: str) -> None:
+    assert own_record(Recalibration(spread=spread, origins=24, covered_before=0.7, forecasts=48)) == words
 
 
 @pytest.mark.parametrize(
