@@ -30,7 +30,7 @@ AIMS: Mapping[str, tuple[float, float]] = {
     "cran": (0.075, 0.06),
     "wiki": (0.06, 0.06),
     "docker": (0.1, 0.095),
-    "mobility": (0.104, 0.105),
+    "mobility": (0.108, 0.108),
     "github": (0.105, 0.105),
     "pypi": (0.12, 0.12),
 }
@@ -134,7 +134,8 @@ class Loss:
     def _shape(self, found: Parameters) -> Floats:
         """Return the quantiles of the errors in units of sigma that make the pinball loss least, mu and sigma given."""
         median, sigma, _ = self.curve(found)
-        errors, counts = ((self.samples.errors - median) / sigma).ravel(), (self.counts * sigma).ravel()
+        calm = (1 - self.samples.unrest[:, None]) * found.shape[_MIDDLE]
+        errors, counts = ((self.samples.errors - median) / sigma + calm).ravel(), (self.counts * sigma).ravel()
         order = np.argsort(errors)
         reached = np.cumsum(counts[order])
         quantiles = np.interp(LEVELS, reached / reached[-1], errors[order])
@@ -154,27 +155,32 @@ class Loss:
         median, sigma, inside = self.curve(found)
         total, shapes = 0.0, np.zeros(len(LEVELS))
         medians, sigmas = np.zeros_like(median), np.zeros_like(median)
+        unrest = self.samples.unrest[:, None]
         for at, level in enumerate(LEVELS):
-            lost, slope = self._pinball(median + sigma * found.shape[at], float(level))
+            shape = found.shape[at] - (1 - unrest) * found.shape[_MIDDLE]
+            lost, slope = self._pinball(median + sigma * shape, float(level))
             if at in {_LOW, _HIGH}:
-                pulled, pull, blurred = self._pulled(median + sigma * found.shape[at], sigma, above=at == _HIGH)
+                pulled, pull, blurred = self._pulled(median + sigma * shape, sigma, above=at == _HIGH)
                 lost, slope = lost + pulled, slope + pull
                 sigmas += blurred
             total += lost
             medians += slope
-            sigmas += slope * sigma * found.shape[at]
-            shapes[at] = (slope * sigma).sum()
+            sigmas += slope * sigma * shape
+            shapes[at] += (slope * sigma).sum()
+            shapes[_MIDDLE] -= (slope * sigma * (1 - unrest)).sum()
         wide = found.shape[_HIGH] - found.shape[_LOW] - _WIDTH
         total += 0.1 * wide**2
         shapes[_HIGH] += 0.2 * wide
         shapes[_LOW] -= 0.2 * wide
-        gradient = np.concatenate([*_linear(medians, self.trend), *_linear(sigmas * inside, self.width), shapes])
+        gradient = np.concatenate(
+            [*_linear(medians * unrest, self.trend), *_linear(sigmas * inside, self.width), shapes]
+        )
         decay = np.concatenate([np.zeros(3), found.trend, np.zeros(3), found.width, np.zeros(len(LEVELS))])
         return total + DECAY * float(decay @ decay), gradient + 2 * DECAY * decay
 
     def curve(self, found: Parameters) -> tuple[Floats, Floats, Floats]:
-        """Return mu and sigma, (r, d) each, and where log sigma is not clipped."""
-        median = found.median @ _POWERS + _applied(self.trend, found.trend)
+        """Return u · mu and sigma, (r, d) each, and where log sigma is not clipped."""
+        median = self.samples.unrest[:, None] * (found.median @ _POWERS + _applied(self.trend, found.trend))
         spread = found.spread @ _POWERS + _applied(self.width, found.width)
         return (
             median,

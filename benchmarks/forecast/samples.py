@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.forecast.series import AHEAD, Series, seed
-from reports.forecasting.features import FLOOR, Floats, features_of
+from reports.forecasting.features import FLOOR, Features, Floats, features_of
 
 DAYS = np.array([1, 2, 3, 4, 5, 7, 10, 14, 18, 23, 30, 38, 45])
 """How many days ahead the formula is fitted."""
@@ -24,6 +24,7 @@ class Samples:
     Attributes:
         names, groups: (r,) of str, the series and its group.
         trend, width: (r, t) and (r, w) float64, as in `Features`.
+        unrest: (r,) float64, likewise.
         errors: (r, d) float64, log((used + e) / (expected + e)), e as in the formula.
     """
 
@@ -31,12 +32,18 @@ class Samples:
     groups: np.ndarray[tuple[int], np.dtype[np.str_]]
     trend: Floats
     width: Floats
+    unrest: Floats
     errors: Floats
 
     def where(self, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Samples:
         """Return the chosen rows only."""
         return Samples(
-            self.names[chosen], self.groups[chosen], self.trend[chosen], self.width[chosen], self.errors[chosen]
+            self.names[chosen],
+            self.groups[chosen],
+            self.trend[chosen],
+            self.width[chosen],
+            self.unrest[chosen],
+            self.errors[chosen],
         )
 
 
@@ -44,13 +51,14 @@ def samples_of(series: Sequence[Series]) -> Samples:
     """Return the rows of all series; without those whose history is idle, of which the formula says nothing."""
     rows = [(one, origin, length) for one in series for origin, length in _origins(one)]
     found = [(one, _row(one, origin, length)) for one, origin, length in rows]
-    kept = [(one, row) for one, row in found if row is not None]
+    kept = [(one, *row) for one, row in found if row is not None]
     return Samples(
-        np.array([one.name for one, _ in kept]),
-        np.array([one.group for one, _ in kept]),
-        np.array([row[0] for _, row in kept]),
-        np.array([row[1] for _, row in kept]),
-        np.array([row[2] for _, row in kept]),
+        np.array([one.name for one, _, _ in kept]),
+        np.array([one.group for one, _, _ in kept]),
+        np.array([told.trend for _, told, _ in kept]),
+        np.array([told.width for _, told, _ in kept]),
+        np.array([told.unrest for _, told, _ in kept]),
+        np.array([errors for _, _, errors in kept]),
     )
 
 
@@ -64,7 +72,7 @@ def _origins(series: Series) -> list[tuple[int, int]]:
     ]
 
 
-def _row(series: Series, origin: int, length: int) -> tuple[Floats, Floats, Floats] | None:
+def _row(series: Series, origin: int, length: int) -> tuple[Features, Floats] | None:
     history = series.amounts[origin - length : origin]
     found = features_of(history, np.ones(length))
     if found.mean <= 0:
@@ -72,4 +80,4 @@ def _row(series: Series, origin: int, length: int) -> tuple[Floats, Floats, Floa
     used = np.cumsum(series.amounts[origin : origin + AHEAD])[DAYS - 1]
     slack = FLOOR * found.mean * DAYS
     expected = found.level * np.resize(found.rhythm, AHEAD).cumsum()[DAYS - 1]
-    return found.trend, found.width, np.log((used + slack) / (expected + slack))
+    return found, np.log((used + slack) / (expected + slack))

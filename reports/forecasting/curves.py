@@ -2,12 +2,15 @@
 
 The usage C of the next h days, at quantile a, is
 
-    C(a, h) = (level · W(h) + e) · exp(mu(h) + sigma(h) · K(a)) - e        e = 5 % of the mean day · h
+    C(a, h) = (level · W(h) + e) · exp(u · m(h) + sigma(h) · (K(a) - K(½))) - e        e = 5 % of the mean day · h
+    m(h) = mu(h) + sigma(h) · K(½)
 
-``level`` is the mean of the last 28 days and W(h) the sum of the weekdays' factors over the next h days. mu(h) moves
-the median, sigma(h) sets the width; both are linear in what the history tells (``reports.forecasting.features``) and in
-its product with log(h / 14). K(a) is the shape that the logarithm of the error had on real series. The time at which an
-amount is used up needs no second model: it is used up within h days as likely as C(h) reaches it.
+``level`` is the mean of the last 28 days and W(h) the sum of the weekdays' factors over the next h days. m(h) moves
+the median, sigma(h) sets the width; mu and log sigma are linear in what the history tells
+(``reports.forecasting.features``) and in its product with log(h / 14). u is near 0 where the days hardly differ, so
+that a steady history goes on as it is, and near 1 elsewhere. K(a) is the shape that the logarithm of the error had on
+real series. The time at which an amount is used up needs no second model: it is used up within h days as likely as C(h)
+reaches it.
 
 Nothing is drawn by chance and nothing is fitted here; where the coefficients come from stands beside them
 (``reports.forecasting.coefficients``) and in docs/forecasting.md.
@@ -201,8 +204,8 @@ def curves_of(features: Features, horizon: int, *, spread: float = 1.0, filled: 
     median = _along(filled.median, moves, distance)
     sigma = np.exp(np.clip(_along(filled.spread, widths, distance), NARROWEST, WIDEST))
     middle = float(np.interp(0.5, filled.levels, filled.shape))
-    shape = middle + spread * (filled.shape - middle)
-    exponent = np.clip(median + shape[:, None] * sigma, -_FARTHEST, _FARTHEST)
+    shape = features.unrest * middle + spread * (filled.shape - middle)
+    exponent = np.clip(features.unrest * median + shape[:, None] * sigma, -_FARTHEST, _FARTHEST)
     slack = FLOOR * features.mean * days
     expected = features.level * np.resize(features.rhythm, horizon).cumsum() + slack
     cumulative = np.maximum(expected * np.exp(exponent) - slack, 0.0)

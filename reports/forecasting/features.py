@@ -31,6 +31,7 @@ MOST_DAYS = 90  # what the coefficients were fitted on; more history made real f
 LEVEL_DAYS = 28
 EVEN_DAYS = 56  # over which the evenness of the days is measured
 BACKTEST_DAYS = 14
+CALM = 0.05  # of the mean change from day to day: where it is this small, half of what moves the median is believed
 
 TREND = ("day", "three days", "week", "quarter", "skew", "lasting day", "lasting three days", "lasting week")
 """What moves the median, in the order of `Features.trend`.
@@ -62,6 +63,8 @@ class Features:
         rhythm: (7,) float64, the factor of each of the next seven days; their mean is 1.
         trend: (t,) float64, what moves the median; see `TREND`.
         width: (w,) float64, what makes the curves wide or narrow; see `WIDTH`.
+        unrest: How much of what moves the median is believed, 0..1: nearly nothing where a day is like the day before,
+            for then the next days are like the last ones, and nearly all for real usage.
     """
 
     mean: float
@@ -69,6 +72,7 @@ class Features:
     rhythm: Floats
     trend: Floats
     width: Floats
+    unrest: float
 
 
 def features_of(daily: Floats, weights: Floats) -> Features:
@@ -81,13 +85,13 @@ def features_of(daily: Floats, weights: Floats) -> Features:
     weights = weights[-MOST_DAYS:]
     mean = float(daily[-MOST_DAYS:].mean())
     if mean < np.finfo("float64").tiny:  # nothing, or so little that a ratio of it has no digits left
-        return Features(0.0, 0.0, np.ones(7), np.zeros(len(TREND)), np.zeros(len(WIDTH)))
+        return Features(0.0, 0.0, np.ones(7), np.zeros(len(TREND)), np.zeros(len(WIDTH)), 0.0)
     days = daily[-MOST_DAYS:] / mean
     level = _shrunk(days[-LEVEL_DAYS:], usual=1.0, pseudo=1.0)
     rhythm = rhythm_of(days, weights, FLOOR)
     recent = days[-EVEN_DAYS:], weights[-EVEN_DAYS:]
     steady = recent[0] / np.resize(rhythm[::-1], len(recent[0]))[::-1]
-    steps, lasting = _steps(steady, recent[1])
+    change, lasting = _steps(steady, recent[1])
     ratios = _ratios(days, level)
     skew = _ratio(float(recent[0].mean()), _median(*recent))
     known = float(weights.sum())
@@ -98,7 +102,7 @@ def features_of(daily: Floats, weights: Floats) -> Features:
         _weekly_change(days, weights),
         _unevenness(*recent, usual=0.5),
         _unevenness(steady, recent[1], usual=0.3),
-        steps,
+        float(np.log(change + 0.02)),
         float(np.log(known / LEVEL_DAYS)),
         float(np.log(7 / min(known, 7.0))),
         _own_errors(days),
@@ -106,7 +110,8 @@ def features_of(daily: Floats, weights: Floats) -> Features:
         _large_days(*recent),
     )
     trend = (*ratios, skew, *(lasting * ratio for ratio in ratios[:3]))
-    return Features(mean, level * mean, rhythm, np.array(trend), np.array(width))
+    unrest = change**2 / (change**2 + CALM**2)
+    return Features(mean, level * mean, rhythm, np.array(trend), np.array(width), unrest)
 
 
 def _mean(days: Floats, weights: Floats) -> float:
@@ -138,12 +143,12 @@ def _median(days: Floats, weights: Floats) -> float:
 
 
 def _steps(days: Floats, weights: Floats) -> tuple[float, float]:
-    """Return the log of the mean change from day to day, and the correlation of a day with the next."""
+    """Return the mean change from day to day, in logarithms, and the correlation of a day with the next."""
     logs = np.log(days + FLOOR)
     both = np.minimum(weights[1:], weights[:-1])
-    change = (np.abs(np.diff(logs)) @ both + 2 * 0.3) / (both.sum() + 2)
+    change = float((np.abs(np.diff(logs)) @ both + 2 * 0.3) / (both.sum() + 2))
     around = logs - _mean(logs, weights)
-    return float(np.log(change + 0.02)), float((around[1:] * around[:-1]) @ both / ((around**2) @ weights + 0.5))
+    return change, float((around[1:] * around[:-1]) @ both / ((around**2) @ weights + 0.5))
 
 
 def _weekly_change(days: Floats, weights: Floats) -> float:

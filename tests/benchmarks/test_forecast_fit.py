@@ -58,9 +58,11 @@ def test_the_loss_measures_the_formula_of_the_product(loss: Loss, samples: Sampl
     filled, level = loss.filled(anywhere), 7.0
     median, sigma, _ = loss.curve(loss.split(anywhere))
     for row in (0, 20, 50):
-        found = Features(5.0, level, np.ones(7), samples.trend[row], samples.width[row])
+        found = Features(5.0, level, np.ones(7), samples.trend[row], samples.width[row], samples.unrest[row])
         slack = FLOOR * found.mean * DAYS
-        exponent = median[row] + sigma[row] * filled.shape[:, None]
+        middle = filled.shape[LEVELS.tolist().index(0.5)]
+        shape = filled.shape - middle + samples.unrest[row] * middle
+        exponent = median[row] + sigma[row] * shape[:, None]
         by_loss = np.maximum((level * DAYS + slack) * np.exp(exponent) - slack, 0)
         by_product = curves.curves_of(found, AHEAD, filled=filled).cumulative[:, DAYS - 1]
         rises = (np.diff(by_loss, axis=1) >= 0).all(axis=1)

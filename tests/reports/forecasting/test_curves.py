@@ -105,6 +105,18 @@ def test_the_median_of_steady_usage_is_near_the_mean(usual: Curves) -> None:
     assert usual.quantile(0.5, 28) == pytest.approx(28 * 535 / 7, rel=0.1)
 
 
+@pytest.mark.parametrize("ahead", [7, 28, 60])
+@pytest.mark.parametrize("count", [60, 90, 330])
+def test_steady_usage_goes_on_as_it_is(count: int, ahead: int) -> None:
+    assert curves(np.full(count, 100.0)).quantile(0.5, ahead) == pytest.approx(100 * ahead, rel=0.005)
+
+
+@pytest.mark.parametrize("weekly", [1.1, 1 / 1.1], ids=["growth", "decline"])
+def test_even_growth_and_decline_are_foretold_near_the_level_of_the_last_weeks(weekly: float) -> None:
+    days = 100 * weekly ** (np.arange(-120, 0) / 7)
+    assert curves(days).quantile(0.5, 28) == pytest.approx(28 * days[-28:].mean(), rel=0.05)
+
+
 def test_the_interval_narrows_with_history() -> None:
     days = 100 + 20 * np.sin(np.arange(90) * 2.4)
 
@@ -267,7 +279,9 @@ def test_the_curves_are_the_formula_of_the_documentation() -> None:
     sigma = np.exp(FITTED.spread @ [1, log, log**2] + widths[0] + widths[1] * log)
     slack = FLOOR * found.mean * ahead
     rhythm = np.resize(found.rhythm, ahead).sum()
-    expected = (found.level * rhythm + slack) * np.exp(mu + sigma * FITTED.shape[at]) - slack
+    middle = FITTED.shape[LEVELS.index(0.5)]
+    exponent = found.unrest * (mu + sigma * middle) + sigma * (FITTED.shape[at] - middle)
+    expected = (found.level * rhythm + slack) * np.exp(exponent) - slack
     assert curves_of(found, ahead).cumulative[at, -1] == pytest.approx(expected)
 
 

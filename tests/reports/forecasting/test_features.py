@@ -38,6 +38,13 @@ def test_a_steady_history_has_no_trend() -> None:
     assert told([3.0] * 60).trend == pytest.approx(np.zeros(len(TREND)), abs=1e-12)
 
 
+def test_what_moves_the_median_is_believed_where_days_differ() -> None:
+    assert told([3.0] * 60).unrest < 0.05
+    assert told(np.tile(WORKING_WEEK, 9)).unrest < 0.5  # the weekdays are hardly unrest
+    assert told([1.0, 30.0] * 28).unrest > 0.99
+    assert 0.05 < told([3.0] * 7).unrest < 0.9  # a week of the same proves less
+
+
 def test_a_last_week_above_the_others_moves_the_median_up() -> None:
     found = told([10.0] * 50 + [20.0] * 7)
     assert trend(found, "week") > 0.3
