@@ -11,7 +11,7 @@ from reports.document import Chart, Column, Document, Fact, Kind, Section, Table
 from reports.documents.asked import NOTHING, heading, subtitle
 from reports.forecasting.backtest import Replay
 from reports.forecasting.backtest_trials import Grade, Trial, share_within
-from reports.forecasting.recalibration import widened
+from reports.forecasting.words import widened
 from reports.question import Question
 from reports.rendering import Row
 from reports.tables import share

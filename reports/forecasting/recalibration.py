@@ -15,7 +15,7 @@ Source: the distances are the scores of conformalised quantile regression, as a 
 Patterson, Candès: Conformalized Quantile Regression, 2019). The constants were chosen on the series that the
 coefficients were fitted on, see ``docs/forecasting.md``. It costs what at most 12 forecasts of three curves cost: 3 ms.
 
-Public: ``Recalibration``, ``recalibration_of``, ``widened``, ``HORIZONS``, ``KNOWN``, ``LEAST_ORIGINS``.
+Public: ``Recalibration``, ``recalibration_of``, ``HORIZONS``, ``KNOWN``, ``LEAST_ORIGINS``.
 """
 
 from __future__ import annotations
@@ -126,12 +126,4 @@ def _distance(quantiles: Sequence[float], used: float, slack: float) -> float | 
     return away / math.log(high / middle) if away >= 0 else away / math.log(low / middle)
 
 
-def widened(spread: float) -> str:
-    """Return in words what a factor does to the interval, such as "12 % wider"; empty where it does nothing."""
-    percent = round(abs(spread - 1) * 100)
-    if not percent:
-        return ""
-    return f"{percent} % {'wider' if spread > 1 else 'narrower'}"
-
-
-__all__ = ["HORIZONS", "KNOWN", "LEAST_ORIGINS", "Recalibration", "recalibration_of", "widened"]
+__all__ = ["HORIZONS", "KNOWN", "LEAST_ORIGINS", "Recalibration", "recalibration_of"]

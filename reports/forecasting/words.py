@@ -7,7 +7,7 @@ than three days to go hours are told instead of days.
 The words are made from a row of ``reports.exhaustion`` with the columns ``TOLD``; from the contract's columns alone
 they are the same but for the reset's date, the hours and the day to plan for.
 
-Public: ``outlook``, ``shortly``, ``percent``, ``hours_ahead``, ``length``, ``counted_days``, ``own_record``, the
+Public: ``outlook``, ``shortly``, ``percent``, ``hours_ahead``, ``length``, ``counted_days``, ``own_record``, ``widened``, the
 reasons ``IDLE``, ``UNSEEN``, and the limits ``RARELY``, ``SURELY``.
 """
 
@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from reports.forecasting.recalibration import Recalibration, widened
 from reports.rendering import Cell, Row
+
+if TYPE_CHECKING:
+    from reports.forecasting.recalibration import Recalibration  # quick commands say these words without NumPy
 
 IDLE = "idle for"
 """How the reason of a meter begins that is not used: it says all there is to say."""
@@ -205,3 +207,11 @@ def own_record(own: Recalibration) -> str:
 def length(age: timedelta) -> str:
     """Return a length of time in days, or in hours where it is under two days."""
     return f"{age.days} days" if age >= 2 * _DAY else _counted(age // _HOUR)
+
+
+def widened(spread: float) -> str:
+    """Return in words what a factor does to the interval, such as "12 % wider"; empty where it does nothing."""
+    percent = round(abs(spread - 1) * 100)
+    if not percent:
+        return ""
+    return f"{percent} % {'wider' if spread > 1 else 'narrower'}"

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from reports.forecasting.history import History
-from reports.forecasting.recalibration import HORIZONS, LEAST_ORIGINS, _distances, recalibration_of, widened
+from reports.forecasting.recalibration import HORIZONS, LEAST_ORIGINS, _distances, recalibration_of
+from reports.forecasting.words import widened
 
 
 def record(daily: np.ndarray[tuple[int, ...], np.dtype[np.float64]], weight: float = 1.0) -> History:
