@@ -7,8 +7,8 @@ than three days to go hours are told instead of days.
 The words are made from a row of ``reports.exhaustion`` with the columns ``TOLD``; from the contract's columns alone
 they are the same but for the reset's date, the hours and the day to plan for.
 
-Public: ``outlook``, ``shortly``, ``percent``, ``hours_ahead``, ``length``, ``counted_days``, ``own_record``, ``widened``, the
-reasons ``IDLE``, ``UNSEEN``, and the limits ``RARELY``, ``SURELY``.
+Public: ``outlook``, ``shortly``, ``percent``, ``hours_ahead``, ``length``, ``counted_days``, ``own_record``,
+``widened``, the reasons ``IDLE``, ``UNSEEN``, and the limits ``RARELY``, ``SURELY``.
 """
 
 from __future__ import annotations
