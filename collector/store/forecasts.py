@@ -10,6 +10,7 @@ here grades anything.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, func, select
 
+from collector.errors import IntegrityError
 from collector.store import schema
 from collector.store.rows import any_of, insert_new
 
@@ -128,6 +130,12 @@ def waiting_forecasts(connection: Connection, meters: Mapping[int, datetime]) ->
 
 
 def _kept(row: Row[Any]) -> KeptForecast:
+    try:
+        times, amounts = pairs_of(row.times), pairs_of(row.amounts)
+    except ValueError as error:
+        raise IntegrityError(
+            f"the forecast kept with {row.report} {row.period} is damaged ({error}): restore a backup"
+        ) from None
     foretold = Foretold(
         meter=row.meter,
         seen_at=row.seen_at,
@@ -136,8 +144,33 @@ def _kept(row: Row[Any]) -> KeptForecast:
         used=row.used,
         remaining=row.remaining,
         probability=row.probability,
-        times=tuple((level, days) for level, days in json.loads(row.times)),
-        amounts=tuple((level, amount) for level, amount in json.loads(row.amounts)),
+        times=times,
+        amounts=tuple((level, amount) for level, amount in amounts if amount is not None),
         method=row.method,
     )
     return KeptForecast(row.report, row.period, row.made_at, foretold)
+
+
+def pairs_of(text: str) -> tuple[tuple[float, float | None], ...]:
+    """Return the pairs of level and value that a column holds.
+
+    Raises:
+        ValueError: It holds anything else.
+    """
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        found = None
+    if not isinstance(found, list) or not all(map(_is_pair, found)):
+        raise ValueError("it holds no pairs of level and value")
+    return tuple((float(level), None if value is None else float(value)) for level, value in found)
+
+
+def _is_pair(one: object) -> bool:
+    return (
+        isinstance(one, list)
+        and len(one) == 2
+        and isinstance(one[0], float)
+        and 0 < one[0] < 1
+        and (one[1] is None or (isinstance(one[1], int | float) and math.isfinite(one[1])))
+    )

@@ -131,8 +131,8 @@ def _from(row: Row, day: _Day) -> str:
 
 
 def _plan(row: Row, day: _Day) -> Iterator[str]:
-    """Yield the day to plan for: early, because being late costs more than being early."""
-    if row.get("warn_on") is not None and row.get("soon") is None:
+    """Yield the day to plan for, unless hours are told of the middle: being late costs more than being early."""
+    if row.get("warn_on") is not None and (row.get("soon") is None or row["exhausts_on"] is None):
         yield f"plan for {day(str(row['warn_on']))}"
 
 

@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import update
 
 from collector.domain.accounts import Account
-from collector.errors import LeaseLostError
+from collector.errors import IntegrityError, LeaseLostError
+from collector.store import schema
 from collector.store.copying import copy_history
 from collector.store.engine import Database
 from collector.store.forecasts import Foretold, kept_forecasts, waiting_forecasts
@@ -98,6 +100,21 @@ def test_only_the_newest_whose_time_is_over_are_read(desk: Desk) -> None:
         waiting = waiting_forecasts(connection, {one.meter: first.until, one.meter + 1: NOW})
     assert [[each.report for each in found] for found in ends] == [["b", "a", "c"], ["d", "b"]]
     assert waiting == {one.meter: 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["rubbish", "{}", "null", "[[0.5]]", "[[0.5, 1e999]]", '[["a", 1]]', "[" * 100_000],
+    ids=lambda text: text[:9],
+)
+def test_forecast_that_cannot_be_read_is_found_and_told(desk: Desk, text: str) -> None:
+    finish_run(desk.database, run_of(desk.database), NOW, ([], []), (), [foretold(desk.meter())])
+    with desk.database.write() as connection:
+        connection.execute(update(schema.forecast).values(amounts=text))
+    with desk.database.read() as connection:
+        assert not column_check(connection).ok
+    with pytest.raises(IntegrityError, match="2026-10 is damaged"):
+        kept(desk.database, desk.meter())
 
 
 def test_run_that_was_taken_over_keeps_nothing(desk: Desk) -> None:

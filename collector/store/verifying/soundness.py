@@ -30,6 +30,7 @@ from sqlalchemy import (
 from collector.errors import IntegrityError
 from collector.store import schema
 from collector.store.engine import Database
+from collector.store.forecasts import pairs_of
 from collector.store.types import Instant
 from collector.store.verifying.findings import Check, Place, plain
 from collector.store.verifying.raw import raw, text_of
@@ -76,7 +77,20 @@ def column_check(connection: Connection) -> Check:
         _orphans(connection, table, check)
     for name in _SMALL:
         _texts(connection, schema.metadata.tables[name], check)
+    _forecasts(connection, check)
     return check
+
+
+def _forecasts(connection: Connection, check: Check) -> None:
+    """Look for kept forecasts that cannot be read; nothing can prove what they say, for they are no facts."""
+    keys = list(schema.forecast.primary_key.columns)
+    columns = [schema.forecast.c.times, schema.forecast.c.amounts]
+    for row in connection.execute(select(*(raw(connection, one) for one in (*keys, *columns)))):
+        for column, stored in zip(columns, row[len(keys) :], strict=True):
+            try:
+                pairs_of(_words(stored))
+            except ValueError as error:
+                check.find(_place(schema.forecast, row[: len(keys)]), f"{column.name}: {error}", "forecast")
 
 
 def _unsound_rows(connection: Connection, table: Table, check: Check) -> None:
