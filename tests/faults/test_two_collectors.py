@@ -19,12 +19,13 @@ from tests.faults.stage import ACCOUNT, BOTH, Stage, sound, usage
 SECOND = timedelta(seconds=1)
 # It stops itself between the provider's answer and the transaction that would store it, and in no other transaction.
 FROZEN_BEFORE_THE_COMMIT = """
-import os, signal
+import os, signal, time
 from collector.polling import one_poll
 store = one_poll.record_poll
 def frozen(database, entry):
     with database._write_lock:
         os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(0.2)  # another thread may take the signal, and this one go on for a moment
     return store(database, entry)
 one_poll.record_poll = frozen
 """
