@@ -57,7 +57,7 @@ COLUMNS = (
 REPLAYED, SHOWN = "replayed", "shown"
 HELD = "the interval holds"
 MOST_DAYS = 728
-"""How far back a history is replayed: a year more than a forecast learns from."""
+"""How far back a history is replayed: twice the record by which the interval is recalibrated."""
 _LEAST_PERIOD = timedelta(days=6, hours=22)  # a week over which the clocks are changed is a week
 _SHORT = "quotas were set: the own one is renewed too often to be replayed on days of 24 hours"
 _PLACES = 6

@@ -23,7 +23,7 @@ from collector.domain.instants import instant_of
 from collector.errors import CollectorError
 from reports.forecasting.history import LEAST_IDLE
 from reports.forecasting.prospect import MOST_AHEAD, Prospect
-from reports.forecasting.verdict import Stake, verdict
+from reports.forecasting.verdict import STALE, Stake, verdict
 from reports.forecasting.words import UNSEEN, length
 from reports.frames import INSTANT, frame_of
 from reports.standing import QuotaStanding
@@ -57,7 +57,6 @@ SCHEMA = {
     **dict.fromkeys(("probability", "per_day"), "float64"),
     "scale": "int64",
 }
-_STALE = timedelta(days=1)
 _LARGEST = 2**63
 
 _Fields = dict[str, object]
@@ -159,7 +158,7 @@ def _remarks(standing: QuotaStanding, prospect: Prospect | str, now: datetime, t
     if standing.row.latest < standing.row.good_value:
         yield "a fall of the counter is not yet decided"
     age = now - standing.seen_at
-    if age > _STALE:
+    if age > STALE:
         yield f"the last value is {length(age)} old"
     if isinstance(prospect, Prospect):
         if not standing.exhausted and not prospect.is_idle and prospect.history.idle_days >= LEAST_IDLE:

@@ -18,13 +18,12 @@ from collector.store.forecasts import Amounts, Foretold, Pairs
 from reports.catalogue import Outlooks
 from reports.exhaustion import TOLD, ends_at
 from reports.forecasting.prospect import Prospect
-from reports.forecasting.verdict import LEVELS
+from reports.forecasting.verdict import INTERVAL, LEVELS
 from reports.rendering import Row
 from reports.rows import rows_of
 from reports.standing import QuotaStanding
 
 _DATED = frozenset({"exhausts", "lasts"})
-_OF_AN_INTERVAL = frozenset({"earliest", "latest"})
 
 
 def quotas_foretold(found: Outlooks) -> Iterator[Foretold]:
@@ -84,7 +83,7 @@ def _times(standing: QuotaStanding, prospect: Prospect, row: Row) -> Pairs:
     """Return by level the days until the quota's end, None for one behind the period's end."""
     if row["status"] not in _DATED or prospect.is_idle:
         return ()
-    names = _OF_AN_INTERVAL if prospect.interval_only else LEVELS.keys()
+    names = INTERVAL if prospect.interval_only else LEVELS.keys()
     left = float(standing.remaining or 0)
     return tuple(
         (level, None if row[name] is None else round(prospect.days_to(left, level), 6))

@@ -8,14 +8,13 @@ counted in days of *usage*: two days and the first eight hours of the third are 
 then. Each of the last two weeks' days says at which of its hours it was used, all with one vote, and one more day, used
 evenly, stands for what was not seen. Days that were hardly observed say nothing.
 
-Public: ``Hours``, ``hours_of``, ``NEAR``.
+Public: ``Hours``, ``hours_of``, ``learned_hours``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 import numpy as np
 
@@ -24,8 +23,6 @@ from collector.store.engine import Database
 from collector.store.reading import MeterRow, edges
 from reports.forecasting.history import History
 
-NEAR = timedelta(days=3)
-"""Up to how far ahead the hours matter."""
 LEARNED_DAYS = 14
 
 _HOURS = 24

@@ -15,9 +15,9 @@ from math import ceil
 
 from reports.forecasting.curves import Curves, quantile_curves
 from reports.forecasting.history import LEAST_IDLE, History
-from reports.forecasting.hours import NEAR, Hours
+from reports.forecasting.hours import Hours
 from reports.forecasting.recalibration import Recalibration, recalibration_of
-from reports.forecasting.words import IDLE, counted_days
+from reports.forecasting.words import IDLE, SOON, counted_days
 
 METHOD = "quantile curves of cumulative usage"
 NORMAL_DAYS, NORMAL_KNOWN = 5, 4.5
@@ -115,7 +115,7 @@ class Prospect:
 
     def is_near(self, remaining: float, end: datetime) -> bool:
         """Return True where the hours of a day matter: ``end``, or what uses ``remaining`` up, is a few days away."""
-        near = NEAR / _DAY
+        near = SOON / _DAY
         return (end - self.history.end) / _DAY <= near or self.curves.time(remaining, TIMES[0]) <= near
 
     def reaches(self, instant: datetime) -> bool:

@@ -8,7 +8,7 @@ begins, and more than three days away, is no answer. A meter that is idle for lo
 at all, is not foretold to stay so (of 14 idle days 91 % were followed by usage within 30 on real series): its quota
 lasts only where it would at the former pace.
 
-Public: ``Foresight``, ``Stake``, ``verdict``.
+Public: ``Foresight``, ``Stake``, ``verdict``, ``LEVELS``, ``INTERVAL``, ``STALE``.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from datetime import datetime, timedelta
 
 from reports.forecasting.history import History
 from reports.forecasting.prospect import MOST_AHEAD, Odds, Prospect
-from reports.forecasting.words import RARELY, SURELY, UNSEEN, hours_ahead, percent
+from reports.forecasting.words import RARELY, SOON, SURELY, UNSEEN, hours_ahead, percent
 
 LEVELS: Mapping[str, float] = {"earliest": 0.1, "warn_on": 0.25, "exhausts_on": 0.5, "latest": 0.9}
 """The quantiles of the time that are told; being late costs more than being early, so the warning is an early one."""
+INTERVAL = frozenset({"earliest", "latest"})
+"""Those of them that are told where too little is known for a day."""
+STALE = timedelta(days=1)
+"""Values that are older are told as old."""
 
 _DAY = timedelta(days=1)
-_STALE = timedelta(days=1)
-_SOON = timedelta(days=3)
 _WIDEST = 10
 _EVEN = 0.5
 
@@ -103,7 +105,7 @@ def _too_wide(history: History, odds: Odds, end: datetime) -> str | None:
     if LEVELS["earliest"] not in odds.at:
         return None
     first, last = odds.at[LEVELS["earliest"]] - history.end, odds.at.get(LEVELS["latest"], end) - history.end
-    if last <= _SOON or last <= _WIDEST * first:
+    if last <= SOON or last <= _WIDEST * first:
         return None
     return f"too uncertain: used up in {_ahead(first)} or in {_ahead(last)}, both are possible"
 
@@ -133,9 +135,9 @@ def _told(prospect: Prospect, stake: Stake, odds: Odds, now: datetime) -> Foresi
     if prospect.interval_only:
         told = ": an interval, no date" if odds.probability > RARELY else ""
         reasons.append(f"{prospect.little}{told}")
-        at = {name: one for name, one in at.items() if name in {"earliest", "latest"}}
+        at = {name: one for name, one in at.items() if name in INTERVAL}
     exhausts = odds.probability >= _EVEN
-    since = at.get("exhausts_on") if now - prospect.history.end > _STALE else None
+    since = at.get("exhausts_on") if now - prospect.history.end > STALE else None
     since = None if since is None or since > now else since
     if stake.end is None and not exhausts:
         reasons.append("longer than two years at this pace")
@@ -153,6 +155,6 @@ def _soon(at: Mapping[str, datetime], now: datetime) -> str | None:
     """Return the middle and the interval in hours, or the interval where the middle is not told."""
     ahead = {name: one - now for name, one in at.items()}
     first = ahead.get("exhausts_on", ahead.get("earliest"))
-    if first is None or first >= _SOON:
+    if first is None or first >= SOON:
         return None
     return hours_ahead(ahead["earliest"], ahead.get("exhausts_on"), ahead.get("latest"))

@@ -8,7 +8,7 @@ The words are made from a row of ``reports.exhaustion`` with the columns ``TOLD`
 they are the same but for the reset's date, the hours and the day to plan for.
 
 Public: ``outlook``, ``shortly``, ``percent``, ``hours_ahead``, ``length``, ``counted_days``, ``own_record``,
-``widened``, the reasons ``IDLE``, ``UNSEEN``, and the limits ``RARELY``, ``SURELY``.
+``widened``, the reasons ``IDLE``, ``UNSEEN``, and the limits ``RARELY``, ``SURELY``, ``SOON``.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ UNSEEN = "it depends on what was used earlier in this billing period, before the
 """Why nobody knows whether a quota lasts of whose time a part lies before the history."""
 RARELY, SURELY = 0.1, 0.9
 """Up to which probability a quota is said to last, and from which on to run out."""
+SOON = timedelta(days=3)
+"""With less than that to go hours count, and are told."""
 
 _SURE = {"exhausted": "used up", "unknown": "unknown"}
 _LEAST, _MOST = 0.05, 0.95
-_DAY, _HOUR, _SOON = timedelta(days=1), timedelta(hours=1), timedelta(days=3)
+_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 _Day: TypeAlias = Callable[[str], str]
 """Writes an ISO date as it is to be read."""
 
@@ -169,7 +171,7 @@ def _hours_until(low: int, latest: timedelta | None) -> str:
     """Return an interval of which the middle is not told; its end in days where it is far away."""
     if latest is None:
         return f"in {_counted(low)} at the earliest" if low else "from now on"
-    if latest >= _SOON:
+    if latest >= SOON:
         return f"in {_counted(low)} to {latest.days} days" if low else f"within {latest.days} days"
     high = _hours(latest)
     if low == high:
